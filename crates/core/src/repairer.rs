@@ -1,0 +1,170 @@
+//! The trait that a platform backend implements.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Artifact, Audit, AuditResult, Edit, Error, EventSink, Files, GraftedLib, GraftedName, OptionSpec, Options,
+    PackagePath, Result,
+};
+
+/// What a backend says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// Its name on the command line and in messages: `elf`.
+    pub name: &'static str,
+    /// The formats that it repairs: `ELF (Linux, musl, Android)`.
+    pub formats: &'static str,
+    /// A wheel belongs to it when the platform tag begins with one of these.
+    pub tag_prefixes: &'static [&'static str],
+    /// The options that only it understands.
+    pub options: &'static [OptionSpec],
+    /// How it names what it carries.
+    pub grafted_name: GraftedName,
+    /// Whether it can drop what no loader needs (`--strip`).
+    pub strips: bool,
+}
+
+/// What a backend may know and use while it works.
+pub struct Context<'a> {
+    /// What the user asked for.
+    pub options: &'a Options,
+    /// The platform tags that the package claims (a wheel's), none for plain build outputs.
+    pub claimed_tags: &'a [String],
+    /// The environment, as a value.
+    pub env: &'a BTreeMap<String, String>,
+    /// Takes events.
+    pub events: &'a dyn EventSink,
+    /// The package and the host, to read.
+    pub files: &'a Files,
+}
+
+/// What a patch is for.
+#[derive(Clone, Copy)]
+pub enum PatchKind<'a> {
+    /// Carry libraries: references lead to `grafted`.
+    Repair {
+        /// The libraries that are carried.
+        grafted: &'a [GraftedLib],
+        /// Where they lie.
+        libs_dir: &'a PackagePath,
+        /// Drop what no loader needs.
+        strip: bool,
+    },
+    /// Only extend the runtime search path with the artifact's linked paths.
+    Editable,
+}
+
+/// What a patch is asked for.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The package's audit.
+    pub audit: &'a Audit,
+    /// Which binary of it.
+    pub which: Which<'a>,
+}
+
+/// One binary of an audit.
+#[derive(Clone, Copy)]
+pub enum Which<'a> {
+    /// Index into [`Audit::artifacts`].
+    Artifact(usize),
+    /// A carried library.
+    Grafted(&'a GraftedLib),
+}
+
+impl<'a> Subject<'a> {
+    /// Where it will live in the package.
+    pub fn path(&self) -> &'a PackagePath {
+        match self.which {
+            Which::Artifact(index) => &self.audit.artifacts[index].artifact.path,
+            Which::Grafted(lib) => &lib.path,
+        }
+    }
+
+    /// What was found out about it.
+    pub fn result(&self) -> &'a AuditResult {
+        match self.which {
+            Which::Artifact(index) => &self.audit.artifacts[index].result,
+            Which::Grafted(lib) => &self.audit.libraries[lib.library].result,
+        }
+    }
+}
+
+/// How a package is laid out.
+#[derive(Debug, Clone, Copy)]
+pub enum Layout<'a> {
+    /// A wheel.
+    Wheel {
+        /// The distribution part of the file name.
+        dist: &'a str,
+        /// `--lib-sdir`, if given.
+        suffix: Option<&'a str>,
+    },
+    /// A directory of programs and libraries.
+    Bundle {
+        /// The name of the whole.
+        dist: &'a str,
+        /// `--lib-sdir`, if given.
+        suffix: Option<&'a str>,
+    },
+}
+
+/// Text to put into a Python source file of the package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PyPatch {
+    /// The file.
+    pub path: PackagePath,
+    /// Byte offset to insert at.
+    pub at: u64,
+    /// What to insert.
+    pub text: String,
+}
+
+/// A platform backend: bytes in, facts and edits out. It never gets a path that it may write to.
+pub trait Repairer: Sync {
+    /// Who it is.
+    fn about(&self) -> &'static About;
+
+    /// Whether a file of `len` bytes that begins with `head` (up to 4 KiB) is of its formats.
+    fn recognizes(&self, head: &[u8], len: u64) -> bool;
+
+    /// Audits a whole package: what each artifact needs, what must be carried, which tags it earns.
+    ///
+    /// # Errors
+    /// When a file is damaged or an option can't be understood. What is merely missing or barred is data.
+    fn audit(&self, set: &[Artifact], cx: &Context<'_>) -> Result<Audit>;
+
+    /// Whether each subject will change: the artifacts in order, then the grafted libraries in order.
+    ///
+    /// # Errors
+    /// When the audit is not this backend's.
+    fn patch_required(&self, audit: &Audit, kind: &PatchKind<'_>) -> Result<Vec<bool>>;
+
+    /// The edits that make `old` what `kind` asks for, sorted and disjoint; none when it stays as it is.
+    ///
+    /// # Errors
+    /// When the file can't be patched without harm.
+    fn patch(&self, subject: Subject<'_>, old: &[u8], kind: &PatchKind<'_>) -> Result<Vec<Edit>>;
+
+    /// The directory that carried libraries go to.
+    ///
+    /// # Errors
+    /// When the name that the user gave is no safe path.
+    fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath>;
+
+    /// What Python must do before it imports the package's modules.
+    ///
+    /// # Errors
+    /// When a source file can't be patched.
+    fn init_py_patch(&self, _audit: &Audit, _grafted: &[GraftedLib], _layout: &Layout<'_>) -> Result<Vec<PyPatch>> {
+        Ok(Vec::new())
+    }
+
+    /// Joins the slices of one file.
+    ///
+    /// # Errors
+    /// When the format has no such thing (the default).
+    fn merge(&self, _parts: &[&[u8]]) -> Result<Vec<u8>> {
+        Err(Error::new(format!("{} files can't be joined", self.about().name)).into())
+    }
+}

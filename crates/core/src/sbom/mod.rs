@@ -1,0 +1,1 @@
+//! CycloneDX bill of materials (PEP 770) of the carried libraries.

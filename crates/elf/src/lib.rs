@@ -1,0 +1,5 @@
+//! The ELF backend: Linux, musl, Android.
+
+mod change;
+mod closure;
+mod facts;

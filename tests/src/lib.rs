@@ -1,0 +1,1 @@
+//! Fixture builders and real loaders for the end-to-end tests.
