@@ -18,6 +18,7 @@ mod path;
 mod registry;
 mod repairer;
 
+pub mod pipeline;
 pub mod sbom;
 pub mod wheel;
 

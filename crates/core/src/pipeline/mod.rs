@@ -1,0 +1,61 @@
+//! The doors: a wheel in and a repaired wheel out, or a report.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::{EventSink, Options, Repairer, Result};
+
+pub use report::{AuditReport, CarriedReport, FileReport, FileRole, NeedReport, Outcome, RepairReport};
+
+/// What a run works with; nothing of it is global.
+#[derive(Clone, Copy)]
+pub struct Engine<'a> {
+    /// The backends to choose from.
+    pub backends: &'a [&'static dyn Repairer],
+    /// What the user asked for.
+    pub options: &'a Options,
+    /// The environment, as a value.
+    pub env: &'a BTreeMap<String, String>,
+    /// Takes events.
+    pub events: &'a dyn EventSink,
+}
+
+/// What concerns only wheels.
+#[derive(Debug, Clone)]
+pub struct WheelOptions {
+    /// `--wheel-dir`: where the output goes; made when it is not there.
+    pub wheel_dir: PathBuf,
+    /// `--lib-sdir`: the suffix of the libraries' directory; the backend's own when `None`.
+    pub lib_sdir: Option<String>,
+    /// `--no-update-tags` turns it off: the file name and `WHEEL` follow the evidence.
+    pub update_tags: bool,
+    /// `--compression-level`: 0 (stored) to 9.
+    pub compression_level: u32,
+    /// `--no-sbom` turns it off: write a bill of materials of what is carried.
+    pub sbom: bool,
+    /// `--dry-run`: make the plan, write nothing.
+    pub dry_run: bool,
+    /// `--jobs`: worker threads, at least 1.
+    pub jobs: usize,
+}
+
+impl Engine<'_> {
+    /// Repairs one wheel.
+    ///
+    /// # Errors
+    /// When the input is damaged, a library is missing, the platform asked for can't be had or the output can't be
+    /// written. The input is never changed and no partial output is left.
+    pub fn repair_wheel(&self, _input: &Path, _wheel: &WheelOptions) -> Result<RepairReport> {
+        Err(crate::Error::new("not built yet").into())
+    }
+
+    /// Audits a wheel, a plain binary or a directory of binaries; writes nothing.
+    ///
+    /// # Errors
+    /// When the input is damaged or holds a format that no backend knows.
+    pub fn audit(&self, _input: &Path) -> Result<AuditReport> {
+        Err(crate::Error::new("not built yet").into())
+    }
+}
