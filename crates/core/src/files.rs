@@ -46,8 +46,8 @@ impl fmt::Display for Location {
 /// What makes two locations one file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileId {
-    /// A member of the package.
-    Package(PackagePath),
+    /// A member of the package, and how often it was replaced.
+    Package(PackagePath, u32),
     /// Device and inode on the host.
     Inode(u64, u64),
     /// The real path, on hosts without inodes.
@@ -70,9 +70,16 @@ pub struct Found {
 /// A read-only view of the package's members and of the host under the sysroot.
 #[derive(Clone, Default)]
 pub struct Files {
-    members: BTreeMap<PackagePath, (Arc<dyn ByteSource>, u32)>,
+    members: BTreeMap<PackagePath, Member>,
     directories: BTreeSet<PackagePath>,
     sysroot: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+struct Member {
+    source: Arc<dyn ByteSource>,
+    mode: u32,
+    revision: u32,
 }
 
 const MAX_LINKS: usize = 40;
@@ -83,13 +90,14 @@ impl Files {
         Files { sysroot, ..Files::default() }
     }
 
-    /// Adds a member of the package with its permission bits, replacing one of that path.
+    /// Adds a member of the package with its permission bits, or puts it in the place of the one at that path.
     pub fn insert(&mut self, path: PackagePath, source: Arc<dyn ByteSource>, mode: u32) {
         let mut dir = path.parent();
         while self.directories.insert(dir.clone()) && dir != PackagePath::root() {
             dir = dir.parent();
         }
-        self.members.insert(path, (source, mode));
+        let revision = self.members.get(&path).map_or(0, |old| old.revision + 1);
+        self.members.insert(path, Member { source, mode, revision });
     }
 
     /// The members' paths, sorted.
@@ -122,12 +130,12 @@ impl Files {
     pub fn find(&self, at: &Location) -> Option<Found> {
         match at {
             Location::Package(path) => {
-                let (source, mode) = self.members.get(path)?;
+                let member = self.members.get(path)?;
                 Some(Found {
-                    id: FileId::Package(path.clone()),
+                    id: FileId::Package(path.clone(), member.revision),
                     real: at.clone(),
-                    source: source.clone(),
-                    mode: *mode,
+                    source: member.source.clone(),
+                    mode: member.mode,
                 })
             }
             Location::Host(path) => {

@@ -8,12 +8,14 @@
 mod artifact;
 mod audit;
 mod bytes;
+mod cache;
 mod edit;
 mod error;
 mod event;
 mod files;
 mod graft;
 mod options;
+mod parallel;
 mod path;
 mod registry;
 mod repairer;
@@ -27,11 +29,12 @@ pub use audit::{
     Audit, AuditResult, AuditedArtifact, Fact, Library, Missing, Need, Obstacle, Role, Status, Target, Tried,
 };
 pub use bytes::Bytes;
+pub use cache::FactsCache;
 pub use edit::{Edit, apply};
 pub use error::{Error, Locate, Result};
 pub use event::{Event, EventSink, Silent};
 pub use files::{FileId, Files, Found, Location};
-pub use graft::{GraftedLib, GraftedName, HashOf};
+pub use graft::{GraftedLib, graft};
 pub use options::{Globs, Include, OptionSpec, OptionValue, OptionValues, Options};
 pub use path::PackagePath;
 pub use registry::{Registration, backends};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Artifact, Audit, AuditResult, Edit, Error, EventSink, Files, GraftedLib, GraftedName, OptionSpec, Options,
+    Artifact, Audit, AuditResult, Edit, Error, EventSink, FactsCache, Files, GraftedLib, OptionSpec, Options,
     PackagePath, Result,
 };
 
@@ -18,8 +18,8 @@ pub struct About {
     pub tag_prefixes: &'static [&'static str],
     /// The options that only it understands.
     pub options: &'static [OptionSpec],
-    /// How it names what it carries.
-    pub grafted_name: GraftedName,
+    /// The part of a file name that the hash of a carried library stands before: `.so`.
+    pub hash_before: &'static str,
     /// Whether it can drop what no loader needs (`--strip`).
     pub strips: bool,
 }
@@ -36,6 +36,8 @@ pub struct Context<'a> {
     pub events: &'a dyn EventSink,
     /// The package and the host, to read.
     pub files: &'a Files,
+    /// What was read from files before, in this run.
+    pub cache: &'a FactsCache,
 }
 
 /// What a patch is for.
@@ -85,7 +87,7 @@ impl<'a> Subject<'a> {
     pub fn result(&self) -> &'a AuditResult {
         match self.which {
             Which::Artifact(index) => &self.audit.artifacts[index].result,
-            Which::Grafted(lib) => &self.audit.libraries[lib.library].result,
+            Which::Grafted(lib) => &self.audit.libraries[lib.libraries[0]].result,
         }
     }
 }

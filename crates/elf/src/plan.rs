@@ -1,0 +1,159 @@
+//! The one planner: what is to change in a binary. Prediction and patch both call it on the same facts.
+
+use std::sync::Arc;
+
+use spokeshave_core::{AuditResult, Error, GraftedLib, PackagePath, PatchKind, Result, Status, Subject, Target, Which};
+
+use crate::change::{Changes, PathTag, SearchPath};
+use crate::facts::ElfFacts;
+
+/// What the ELF backend keeps in [`AuditResult::detail`].
+pub struct Detail {
+    /// What was read from the file.
+    pub facts: Arc<ElfFacts>,
+    /// Android's loader knows `DT_RUNPATH` only.
+    pub android: bool,
+    /// Which of the needs the loader's rules did not find, though the package has the library: the file gets a
+    /// search path to it.
+    pub unreachable: Vec<bool>,
+}
+
+/// What `kind` asks for in `subject`.
+///
+/// # Errors
+/// When the audit is not this backend's.
+pub fn plan(subject: Subject<'_>, kind: &PatchKind<'_>) -> Result<Changes> {
+    let result = subject.result();
+    let detail = detail(result)?;
+    if result.status != Status::Active {
+        return Ok(Changes::default());
+    }
+    Ok(match kind {
+        PatchKind::Repair { grafted, strip, .. } => repair(subject, detail, grafted, *strip),
+        PatchKind::Editable => editable(subject, detail),
+    })
+}
+
+fn detail(result: &AuditResult) -> Result<&Detail> {
+    let detail = result.detail.downcast_ref::<Detail>();
+    detail.ok_or_else(|| Error::new("this audit was not made by the elf backend").into())
+}
+
+fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: bool) -> Changes {
+    let facts = &detail.facts;
+    let mut changes = Changes { strip: strip && facts.strippable, ..Changes::default() };
+    let carried = match subject.which {
+        Which::Artifact(_) => None,
+        Which::Grafted(lib) => Some(lib),
+    };
+    if let Some(lib) = carried.filter(|lib| lib.renamed && facts.soname.as_deref() != Some(&lib.name)) {
+        changes.soname = Some(lib.name.clone());
+    }
+
+    let mut needed_dirs: Vec<PackagePath> = Vec::new();
+    for (need, unreachable) in subject.result().needs.iter().zip(&detail.unreachable) {
+        let new_name = match need.target {
+            Target::Missing => continue,
+            Target::Removed => {
+                changes.needed.push((need.name.clone(), None));
+                continue;
+            }
+            Target::Library(index) => {
+                let Some(lib) = grafted.iter().find(|lib| lib.libraries.contains(&index)) else { continue };
+                needed_dirs.push(lib.path.parent());
+                lib.name.clone()
+            }
+            Target::Artifact(index) => {
+                let Some(artifact) = subject.audit.artifacts.get(index) else { continue };
+                let path = &artifact.artifact.path;
+                if carried.is_some() || *unreachable || need.name.contains('/') {
+                    needed_dirs.push(path.parent());
+                }
+                if need.name.contains('/') { path.file_name().to_owned() } else { need.name.clone() }
+            }
+        };
+        if new_name != need.name {
+            changes.needed.push((need.name.clone(), Some(new_name)));
+        }
+    }
+    if carried.is_none() {
+        needed_dirs.extend(grafted.iter().filter(|lib| lib.included).map(|lib| lib.path.parent()));
+    }
+    changes.search_path = search_path(subject.path(), detail, carried.is_none(), needed_dirs);
+    changes
+}
+
+/// The search path that leads to `needed_dirs`; `None` when the present one does and leads nowhere else.
+fn search_path(
+    path: &PackagePath,
+    detail: &Detail,
+    keep_inside: bool,
+    needed_dirs: Vec<PackagePath>,
+) -> Option<SearchPath> {
+    let facts = &detail.facts;
+    let (tag, old) = match (facts.runpath.as_slice(), facts.rpath.as_slice()) {
+        ([], rpath) => (PathTag::Rpath, rpath),
+        (runpath, _) => (PathTag::Runpath, runpath),
+    };
+    let old: Vec<&str> = old.iter().flat_map(|list| list.split(':')).collect();
+    let here = path.parent();
+    let inside = |entry: &str| origin_relative(entry).and_then(|relative| here.resolve(relative));
+
+    let mut entries: Vec<String> = Vec::new();
+    let mut reached: Vec<PackagePath> = Vec::new();
+    for entry in old.iter().filter(|_| keep_inside) {
+        if let Some(dir) = inside(entry).filter(|dir| !reached.contains(dir)) {
+            reached.push(dir);
+            entries.push((*entry).to_owned());
+        }
+    }
+    let kept = entries.len();
+    for dir in needed_dirs {
+        if !reached.contains(&dir) {
+            entries.push(match dir.relative_from(&here).as_str() {
+                "." => "$ORIGIN".to_owned(),
+                relative => format!("$ORIGIN/{relative}"),
+            });
+            reached.push(dir);
+        }
+    }
+    if entries == old {
+        return None;
+    }
+    let tag = match (detail.android, entries.len() > kept) {
+        (true, _) => PathTag::Runpath,
+        (false, true) => PathTag::Rpath,
+        (false, false) => tag,
+    };
+    Some(SearchPath { tag, entries })
+}
+
+/// What follows `$ORIGIN` or `${ORIGIN}` in a search path entry; `None` when it does not begin with it.
+fn origin_relative(entry: &str) -> Option<&str> {
+    let rest = entry.strip_prefix("$ORIGIN").or_else(|| entry.strip_prefix("${ORIGIN}"))?;
+    match rest {
+        "" => Some(""),
+        rest => rest.strip_prefix('/'),
+    }
+}
+
+/// `Editable`: the present search path and then the linked paths.
+fn editable(subject: Subject<'_>, detail: &Detail) -> Changes {
+    let Which::Artifact(index) = subject.which else { return Changes::default() };
+    let facts = &detail.facts;
+    let (tag, old) = match facts.rpath.as_slice() {
+        [] => (PathTag::Runpath, &facts.runpath),
+        _ if facts.runpath.is_empty() => (PathTag::Rpath, &facts.rpath),
+        _ => (PathTag::Runpath, &facts.runpath),
+    };
+    let mut entries: Vec<String> = old.iter().flat_map(|list| list.split(':')).map(str::to_owned).collect();
+    let linked = subject.audit.artifacts.get(index).map(|a| a.artifact.linked_paths.as_slice()).unwrap_or_default();
+    let before = entries.len();
+    for dir in linked.iter().map(|dir| dir.display().to_string()) {
+        if !entries.contains(&dir) {
+            entries.push(dir);
+        }
+    }
+    let search_path = (entries.len() > before).then_some(SearchPath { tag, entries });
+    Changes { search_path, ..Changes::default() }
+}
