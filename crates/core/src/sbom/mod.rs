@@ -1,1 +1,17 @@
-//! CycloneDX bill of materials (PEP 770) of the carried libraries.
+//! CycloneDX bill of materials (PEP 770) of the carried libraries, and the package databases that know who owns them.
+//!
+//! [`build`] makes the document; [`PackageDb`] answers whose file a library is, from the database files below a
+//! sysroot, with no program run.
+
+mod distro;
+mod document;
+mod owner;
+mod purl;
+#[cfg(test)]
+mod tests;
+
+pub use document::{Carried, WheelId, build};
+pub use owner::{PackageDb, PackageOwner};
+
+/// The document's place below a wheel's `.dist-info` directory.
+pub const SBOM_FILE: &str = "sboms/spokeshave.cdx.json";
