@@ -77,6 +77,7 @@ pub struct Files {
 
 #[derive(Clone)]
 struct Member {
+    real: PackagePath,
     source: Arc<dyn ByteSource>,
     mode: u32,
     revision: u32,
@@ -97,7 +98,15 @@ impl Files {
             dir = dir.parent();
         }
         let revision = self.members.get(&path).map_or(0, |old| old.revision + 1);
-        self.members.insert(path, Member { source, mode, revision });
+        self.members.insert(path.clone(), Member { real: path, source, mode, revision });
+    }
+
+    /// Adds a symbolic link of the package to a member that is there; a link that leads nowhere is nothing.
+    pub fn link(&mut self, path: PackagePath, target: &PackagePath) {
+        if let Some(member) = self.members.get(target).cloned() {
+            self.insert(path.clone(), member.source.clone(), member.mode);
+            self.members.insert(path, member);
+        }
     }
 
     /// The members' paths, sorted.
@@ -132,8 +141,8 @@ impl Files {
             Location::Package(path) => {
                 let member = self.members.get(path)?;
                 Some(Found {
-                    id: FileId::Package(path.clone(), member.revision),
-                    real: at.clone(),
+                    id: FileId::Package(member.real.clone(), member.revision),
+                    real: Location::Package(member.real.clone()),
                     source: member.source.clone(),
                     mode: member.mode,
                 })
