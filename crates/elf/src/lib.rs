@@ -3,3 +3,4 @@
 mod change;
 mod closure;
 mod facts;
+mod image;
