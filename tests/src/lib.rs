@@ -1,1 +1,23 @@
-//! Fixture builders and real loaders for the end-to-end tests.
+//! What the end-to-end tests build and run: fixtures from real compilers, the real binary, real loaders.
+//!
+//! A test makes a [`Bench`], compiles libraries and extensions with a [`Cc`], packs them into a wheel with a
+//! [`Tree`], runs [`spokeshave`](Bench::spokeshave) on it, and judges the result with tools that share no code with
+//! us: `readelf` ([`Dynamic`]), Python's zipfile ([`Wheel`]), CPython and pip ([`Venv`]), qemu ([`Arch`]).
+//!
+//! Everything panics with the whole story when it goes wrong, a missing tool included.
+
+mod arch;
+mod bench;
+mod cc;
+mod dynamic;
+mod python;
+mod run;
+mod wheel;
+
+pub use arch::{ARCHES, Arch};
+pub use bench::Bench;
+pub use cc::Cc;
+pub use dynamic::Dynamic;
+pub use python::{MAPS, Venv, python};
+pub use run::{Outcome, run};
+pub use wheel::{Tree, Wheel};
