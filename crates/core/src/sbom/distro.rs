@@ -1,22 +1,22 @@
 //! `os-release`: which distribution a sysroot holds.
 
-use std::path::Path;
+use super::database::read_file;
+use crate::Files;
 
 /// The fields of `os-release`(5) that a package URL names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Distro {
     /// `ID`: `debian`; empty when unknown.
-    pub(super) id: String,
+    id: String,
     /// `VERSION_ID`: `12`; empty when the distribution rolls.
-    pub(super) version: String,
+    version: String,
 }
 
 impl Distro {
-    /// Of `/etc/os-release`, else `/usr/lib/os-release`, below `root`.
-    pub(super) fn read(root: &Path) -> Self {
-        let text =
-            ["etc/os-release", "usr/lib/os-release"].iter().find_map(|at| fs_err::read(root.join(at)).ok());
-        Distro::parse(&String::from_utf8_lossy(&text.unwrap_or_default()))
+    /// Of `/etc/os-release`, else `/usr/lib/os-release`.
+    pub(super) fn read(files: &Files) -> Self {
+        let text = ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|at| read_file(files, at));
+        Distro::parse(&String::from_utf8_lossy(text.as_deref().unwrap_or_default()))
     }
 
     fn parse(text: &str) -> Self {
@@ -31,6 +31,15 @@ impl Distro {
     pub(super) fn qualifier(&self) -> String {
         if self.version.is_empty() { self.id.clone() } else { format!("{}-{}", self.id, self.version) }
     }
+
+    /// The namespace, which is the vendor where that is not the distribution's own name.
+    pub(super) fn vendor(&self) -> &str {
+        match &*self.id {
+            "rhel" => "redhat",
+            id if id.starts_with("opensuse-") => "opensuse",
+            id => id,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +52,7 @@ mod tests {
         assert_eq!(debian, Distro { id: "debian".into(), version: "12".into() });
         assert_eq!(debian.qualifier(), "debian-12");
         assert_eq!(Distro::parse("ID='arch'\n").qualifier(), "arch");
+        assert_eq!(Distro::parse("ID=opensuse-leap").vendor(), "opensuse");
         assert_eq!(Distro::parse(""), Distro::default());
     }
 }

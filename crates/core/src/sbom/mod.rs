@@ -3,10 +3,14 @@
 //! [`build`] makes the document; [`PackageDb`] answers whose file a library is, from the database files below a
 //! sysroot, with no program run.
 
+mod apk;
+mod database;
 mod distro;
 mod document;
+mod dpkg;
 mod owner;
 mod purl;
+mod rpm;
 #[cfg(test)]
 mod tests;
 
