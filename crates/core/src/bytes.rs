@@ -23,7 +23,14 @@ impl Bytes {
     /// # Errors
     /// When the file can't be opened or mapped.
     pub fn map(path: &Path) -> Result<Self> {
-        let file = fs_err::File::open(path)?;
+        Self::map_file(&fs_err::File::open(path)?)
+    }
+
+    /// Maps a file that is open already, under the contract of [`Bytes::map`].
+    ///
+    /// # Errors
+    /// When the file can't be mapped.
+    pub fn map_file(file: &fs_err::File) -> Result<Self> {
         if file.metadata()?.len() == 0 {
             return Ok(Bytes::from(Vec::new()));
         }
