@@ -1,0 +1,8 @@
+//! Platform policies: what the systems of a platform tag promise.
+
+mod file;
+mod names;
+mod policies;
+
+pub use names::is_libpython;
+pub use policies::Policies;

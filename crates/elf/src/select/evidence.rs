@@ -1,0 +1,109 @@
+//! What a file asks for that not every policy allows.
+
+use crate::closure::Node;
+use crate::policy::Policies;
+use crate::target::Architecture;
+
+/// One thing that bars the policies `from..until` if the file counts under them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bar {
+    /// What it is.
+    pub what: What,
+    /// The first policy that it bars.
+    pub from: usize,
+    /// The first policy that allows it; the plain tag allows everything.
+    pub until: usize,
+}
+
+/// What bars a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A symbol version (`GLIBC_2.34`) of a promised library.
+    Version {
+        /// The library, `vn_file`.
+        library: String,
+        /// `vna_name`.
+        version: String,
+    },
+    /// A symbol that the promised library need not have.
+    Forbidden {
+        /// The library.
+        library: String,
+        /// The symbol.
+        symbol: String,
+    },
+    /// A processor level above the architecture's baseline: `x86-64-v3`.
+    Isa(String),
+    /// A symbol of a Python built in a way that the tags leave out.
+    Python(String),
+}
+
+impl Bar {
+    /// Whether it bars this policy.
+    pub fn bars(&self, policy: usize) -> bool {
+        (self.from..self.until).contains(&policy)
+    }
+}
+
+/// What bars policies in a file.
+pub fn of(node: &Node, policies: &Policies, ignore_isa: bool) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    versions(node, policies, &mut bars);
+    forbidden(node, policies, &mut bars);
+    let last = policies.len();
+    if let Some(level) = isa(node, policies).filter(|_| !ignore_isa) {
+        bars.push(Bar { what: What::Isa(level), from: 0, until: last });
+    }
+    // PEP 513: builds for a narrow (UCS-2) Python 2 and for one with fpectl run on no other.
+    let foreign = |s: &&String| {
+        s.starts_with("PyUnicodeUCS2_")
+            || matches!(s.as_str(), "PyFPE_jbuf" | "PyFPE_dummy" | "PyFPE_counter")
+    };
+    if let Some(symbol) = node.facts.undefined.iter().find(foreign) {
+        bars.push(Bar { what: What::Python(symbol.clone()), from: 0, until: last });
+    }
+    bars.retain(|bar| bar.from < bar.until);
+    bars
+}
+
+fn versions(node: &Node, policies: &Policies, bars: &mut Vec<Bar>) {
+    for need in &node.facts.version_needs {
+        // A library that is carried brings its versions along.
+        let Some(from) = policies.promised_from(&need.file) else { continue };
+        for version in &need.versions {
+            let what = What::Version { library: need.file.clone(), version: version.clone() };
+            bars.push(Bar { what, from, until: policies.version_from(version) });
+        }
+    }
+}
+
+fn forbidden(node: &Node, policies: &Policies, bars: &mut Vec<Bar>) {
+    for library in &node.facts.needed {
+        let (Some(from), Some(symbols)) = (policies.promised_from(library), policies.forbidden(library))
+        else {
+            continue;
+        };
+        for symbol in &node.facts.undefined {
+            if let Some(until) = symbols.get(symbol) {
+                let what = What::Forbidden { library: library.clone(), symbol: symbol.clone() };
+                bars.push(Bar { what, from, until: *until });
+            }
+        }
+    }
+}
+
+/// The processor level that a file needs, if it is above the baseline (`GNU_PROPERTY_X86_ISA_1_NEEDED`, x86-64 psABI
+/// supplement).
+fn isa(node: &Node, policies: &Policies) -> Option<String> {
+    const BASELINE: u32 = 1;
+    if policies.target().architecture != Some(Architecture::X86_64) {
+        return None;
+    }
+    match node.facts.x86_isa_needed & !BASELINE {
+        0 => None,
+        bits if bits & !0xf != 0 => Some(format!("unknown x86-64 level ({bits:#x})")),
+        bits if bits & 8 != 0 => Some("x86-64-v4".to_owned()),
+        bits if bits & 4 != 0 => Some("x86-64-v3".to_owned()),
+        _ => Some("x86-64-v2".to_owned()),
+    }
+}

@@ -1,0 +1,1 @@
+//! Selection over closures made by hand.
