@@ -1,0 +1,76 @@
+//! `spokeshave repair`: wheels in, repaired wheels out.
+
+use std::path::{Path, PathBuf};
+
+use spokeshave_core::pipeline::{Engine, RepairReport, WheelOptions};
+use spokeshave_core::{Error, OptionValues, Repairer, Result};
+
+use super::{environment, report_failure};
+use crate::args::{RepairArgs, TerminalArgs};
+use crate::exit::Exit;
+use crate::terminal::{Console, Output};
+use crate::{formats, inputs, render};
+
+/// Repairs each wheel; one that fails is reported and the rest go on.
+pub fn repair(
+    args: &RepairArgs,
+    backends: &[&'static dyn Repairer],
+    given: OptionValues,
+    terminal: &TerminalArgs,
+    out: &mut Output,
+) -> Result<Exit> {
+    let (options, wheel, env) = (args.options(given)?, args.wheel_options(), environment());
+    let wheels = inputs::expand_wheels(&args.wheels);
+    let several = wheels.len() > 1;
+    let mut exit = Exit::Done;
+    let mut outputs: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for input in wheels {
+        let repaired = input.and_then(|input| {
+            let name = input.file_name().unwrap_or_default().to_string_lossy();
+            let prefix = if several { format!("{name}: ") } else { String::new() };
+            let console = Console::new(terminal, true, args.json, prefix);
+            let engine = Engine { backends, options: &options, env: &env, events: &console };
+            let report = one(&engine, &input, &wheel);
+            let mut warnings = report.as_ref().map_or(Vec::new(), |report| report.warnings.clone());
+            if let Ok(report) = &report
+                && let Some((first, _)) = outputs.iter().find(|(_, output)| *output == report.output)
+            {
+                warnings.push(format!(
+                    "the output replaces that of {}, which earned the same tags",
+                    first.display()
+                ));
+            }
+            console.finish(&warnings);
+            match report {
+                Ok(report) => Ok((RepairReport { warnings, ..report }, console.elapsed())),
+                Err(error) => Err((input, error)),
+            }
+        });
+        match repaired {
+            Ok((mut report, elapsed)) => {
+                outputs.push((report.input.clone(), report.output.clone()));
+                if args.json {
+                    for path in [&mut report.input, &mut report.output] {
+                        *path = PathBuf::from(path.to_string_lossy().into_owned());
+                    }
+                    out.json(&report)?;
+                } else if !terminal.quiet {
+                    out.text(&render::repair(&report, elapsed, terminal.verbose))?;
+                }
+            }
+            Err((input, error)) => {
+                report_failure(&input, &error, args.json, out)?;
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn one(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> Result<RepairReport> {
+    if input.is_dir() {
+        let hint = format!("name the wheels in it: {}", input.join("*.whl").display());
+        return Err(Error::new("is a directory, not a wheel").at(input.display()).hint(hint).into());
+    }
+    engine.repair_wheel(input, wheel).map_err(|error| formats::explain(error, input, engine.backends))
+}

@@ -1,0 +1,17 @@
+//! Reports as text for people. Colours are in the text; the stream takes them out where they are not wanted.
+
+mod backends;
+mod obstacles;
+mod repair;
+mod show;
+mod tree;
+
+#[cfg(test)]
+mod samples;
+
+pub mod style;
+
+pub use backends::backends;
+pub use repair::repair;
+pub use show::show;
+pub use tree::tree;
