@@ -36,6 +36,7 @@ pub use event::{Event, EventSink, Silent};
 pub use files::{FileId, Files, Found, Location};
 pub use graft::{GraftedLib, graft};
 pub use options::{Globs, Include, OptionSpec, OptionValue, OptionValues, Options};
+pub use parallel::parallel_map;
 pub use path::PackagePath;
 pub use registry::{Registration, backends};
 pub use repairer::{About, Context, Layout, PatchKind, PyPatch, Repairer, Subject, Which};

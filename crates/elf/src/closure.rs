@@ -1,5 +1,10 @@
 //! The dependency graph as the loader would build it: artifacts and libraries, and which need led where.
 
+mod build;
+mod locate;
+
+pub use build::read_artifacts;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,5 +1,10 @@
 //! What is read from an ELF file once, kept small, and used by search, policy and planner.
 
+use object::elf;
+use spokeshave_core::Result;
+
+use crate::image::{Image, Symbols};
+
 /// One entry of the version needs (`Elfxx_Verneed`): the file and the versions asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionNeed {
@@ -24,15 +29,17 @@ pub struct ElfFacts {
     pub file_type: u16,
     /// `PT_INTERP`.
     pub interp: Option<String>,
-    /// Whether it has a `PT_DYNAMIC`.
+    /// Whether it has a `PT_DYNAMIC` with contents.
     pub dynamic: bool,
+    /// Why no loader loads it: `object file`, `core file`, `debug file`, `static program`. `None` for what is loaded.
+    pub inert: Option<&'static str>,
     /// `DT_SONAME`.
     pub soname: Option<String>,
     /// `DT_NEEDED`, in file order.
     pub needed: Vec<String>,
-    /// All `DT_RPATH` strings, in file order, unsplit.
+    /// All `DT_RPATH` strings, in file order, unsplit; loaders take the last.
     pub rpath: Vec<String>,
-    /// All `DT_RUNPATH` strings, in file order, unsplit.
+    /// All `DT_RUNPATH` strings, in file order, unsplit; loaders take the last.
     pub runpath: Vec<String>,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
@@ -43,12 +50,159 @@ pub struct ElfFacts {
     /// Names of undefined symbols that are not weak.
     pub undefined: Vec<String>,
     /// Whether it defines the entry point of a Python extension module (`PyInit_x`, `PyInitU_x`, `PyModExport_x`,
-    /// `initx`, `_cffi_pypyinit_x`).
+    /// `_cffi_pypyinit_x`; Python 2's `initx` could be any function, so ask [`ElfFacts::is_extension_in`]).
     pub python_extension: bool,
+    /// The names of those modules (`x`), `initx` included, to be compared with the file's stem: [`ElfFacts::is_extension_in`].
+    pub init_names: Vec<String>,
     /// `GNU_PROPERTY_X86_ISA_1_NEEDED` bits, 0 when absent.
     pub x86_isa_needed: u32,
     /// API level of `.note.android.ident`.
     pub android_api: Option<u32>,
     /// Whether there is something that `--strip` would drop.
     pub strippable: bool,
+}
+
+/// The prefixes of a Python extension module's entry point: PEP 3121, PEP 489 (names that are not ASCII), PEP 793,
+/// Python 2, cffi's for PyPy.
+const INIT_PREFIXES: [&str; 5] = ["PyInit_", "PyInitU_", "PyModExport_", "_cffi_pypyinit_", "init"];
+
+impl ElfFacts {
+    /// Reads them. Few pages of a mapped file are touched: headers, dynamic section, dynamic symbols and strings.
+    ///
+    /// # Errors
+    /// When the bytes are no ELF file or a table reaches out of it; the error names the offset.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        let image = Image::parse(bytes)?;
+        let header = &image.header;
+        let mut facts = ElfFacts {
+            is_64: header.is_64,
+            big_endian: header.endian == object::Endianness::Big,
+            machine: header.machine.0,
+            flags: header.flags,
+            file_type: header.file_type.0,
+            dynamic: image.dynamic.is_some(),
+            strippable: image.has_strippable_sections(),
+            ..ElfFacts::default()
+        };
+        if let Some(dynamic) = &image.dynamic {
+            facts.interp = image.interp()?.map(str::to_owned);
+            let texts =
+                |tag| dynamic.values(tag).map(|at| image.text(at).map(str::to_owned)).collect::<Result<_>>();
+            facts.needed = texts(elf::DT_NEEDED)?;
+            facts.rpath = texts(elf::DT_RPATH)?;
+            facts.runpath = texts(elf::DT_RUNPATH)?;
+            facts.soname =
+                dynamic.value(elf::DT_SONAME).map(|at| image.text(at).map(str::to_owned)).transpose()?;
+            facts.flags_1 = dynamic.value(elf::DT_FLAGS_1).unwrap_or_default();
+            facts.read_versions(&image)?;
+            facts.read_symbols(&image, image.symbols()?)?;
+            facts.read_notes(&image);
+        }
+        facts.inert = inert(&image, &facts);
+        Ok(facts)
+    }
+
+    /// Whether it defines the entry point of the module that a file of this name would be: `PyInit_x` in
+    /// `x.cpython-312-x86_64-linux-gnu.so`.
+    pub fn is_extension_in(&self, file_name: &str) -> bool {
+        let stem = file_name.split('.').next().unwrap_or_default();
+        self.init_names.iter().any(|name| name == stem)
+            // Other names are punycode (PEP 489), which no one needs to decode to tell that it is an extension.
+            || (!stem.is_ascii() && self.python_extension)
+    }
+
+    fn read_versions(&mut self, image: &Image<'_>) -> Result<()> {
+        for need in image.version_needs()? {
+            let names = need.aux.iter().map(|aux| image.text(aux.name.into()).map(str::to_owned));
+            let versions = names.collect::<Result<_>>()?;
+            self.version_needs.push(VersionNeed { file: image.text(need.file.into())?.to_owned(), versions });
+        }
+        for def in image.version_defs()? {
+            if let Some(name) = def.names.first() {
+                self.version_defs.push(image.text((*name).into())?.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn read_symbols(&mut self, image: &Image<'_>, symbols: Symbols<'_>) -> Result<()> {
+        for symbol in symbols.iter() {
+            if symbol.is_undefined() {
+                if !symbol.is_weak() && symbol.name != 0 {
+                    let name = String::from_utf8_lossy(image.string(symbol.name.into())?).into_owned();
+                    self.undefined.push(name);
+                }
+            } else if symbol.kind == elf::STT_FUNC || symbol.kind == elf::STT_GNU_IFUNC {
+                let name = image.string(symbol.name.into())?;
+                if matches!(name, [b'P' | b'i' | b'_', ..])
+                    && let Ok(name) = std::str::from_utf8(name)
+                    && let Some(module) = INIT_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))
+                {
+                    self.init_names.push(module.to_owned());
+                    // Any library may have a function `initialize`; that alone makes it no extension.
+                    self.python_extension |= !name.starts_with("init");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What notes say is a help only: one that is damaged is the same as none, as for the loader.
+    fn read_notes(&mut self, image: &Image<'_>) {
+        let word = |data: &[u8]| {
+            let bytes = data.first_chunk::<4>().copied().unwrap_or_default();
+            if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        };
+        for (kind, data) in image.gnu_properties().unwrap_or_default() {
+            if kind == elf::GNU_PROPERTY_X86_ISA_1_NEEDED.0 {
+                self.x86_isa_needed = word(data);
+            }
+        }
+        let notes = image.notes().unwrap_or_default();
+        self.android_api = notes.iter().find(|n| n.name == b"Android" && n.kind == 1).map(|n| word(n.desc));
+    }
+}
+
+/// Why no loader loads it.
+fn inert(image: &Image<'_>, facts: &ElfFacts) -> Option<&'static str> {
+    match image.header.file_type {
+        elf::ET_REL => return Some("object file"),
+        elf::ET_CORE => return Some("core file"),
+        elf::ET_EXEC | elf::ET_DYN => {}
+        _ => return Some("neither program nor library"),
+    }
+    if !facts.dynamic {
+        let contents = image.loads().any(|load| load.filesz > 0);
+        let kept = image.segment(elf::PT_DYNAMIC).is_none() && contents;
+        return Some(if kept { "static program" } else { "debug file" });
+    }
+    let static_pie = facts.flags_1 & u64::from(elf::DF_1_PIE.0) != 0 && facts.interp.is_none();
+    (static_pie && facts.needed.is_empty()).then_some("static program")
+}
+
+/// The symbols that ask `file` for `version`: `memcpy` for `libc.so.6` and `GLIBC_2.14`. For messages.
+///
+/// # Errors
+/// As [`ElfFacts::read`].
+pub fn symbols_of_versions(bytes: &[u8], file: &str, version: &str) -> Result<Vec<String>> {
+    let image = Image::parse(bytes)?;
+    let mut indices = Vec::new();
+    for need in image.version_needs()? {
+        if image.text(need.file.into())? == file {
+            for aux in need.aux {
+                if image.text(aux.name.into())? == version {
+                    indices.push(aux.index);
+                }
+            }
+        }
+    }
+    let mut names = Vec::new();
+    for symbol in image.symbols()?.iter() {
+        if symbol.is_undefined() && symbol.version.is_some_and(|v| indices.contains(&v)) {
+            names.push(String::from_utf8_lossy(image.string(symbol.name.into())?).into_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
 }

@@ -4,3 +4,7 @@ mod change;
 mod closure;
 mod facts;
 mod image;
+mod policy;
+mod search;
+mod select;
+mod target;

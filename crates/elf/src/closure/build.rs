@@ -1,0 +1,352 @@
+//! Builds the graph: every artifact that no other reaches is the root of a load of its own, breadth first.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use spokeshave_core::{Artifact, Context, Error, FileId, Found, Locate as _, Location, Result, parallel_map};
+
+use super::{Closure, Edge, Node};
+use crate::facts::ElfFacts;
+use crate::search::{Environment, LOADED, Paths};
+use crate::target::Libc;
+
+/// Reads the facts of every artifact, in order, on all processors. Those of the package's members are kept in
+/// [`Context::cache`]; the path of a build output says nothing of its bytes after the patch.
+///
+/// # Errors
+/// When one can't be read or is damaged; the error names it.
+pub fn read_artifacts(set: &[Artifact], cx: &Context<'_>) -> Result<Vec<Arc<ElfFacts>>> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let read = |artifact: &Artifact| -> Result<Arc<ElfFacts>> {
+        let location = artifact.location();
+        let member = cx.files.find(&location).filter(|_| artifact.origin.is_none()).map(|found| found.id);
+        if let Some(facts) = member.as_ref().and_then(|id| cx.cache.get::<ElfFacts>(id)) {
+            return Ok(facts);
+        }
+        let bytes = artifact.source.open().locate(&artifact.path)?;
+        let facts = Arc::new(ElfFacts::read(&bytes).locate(&artifact.path)?);
+        if let Some(id) = member {
+            cx.cache.insert(id, facts.clone());
+        }
+        Ok(facts)
+    };
+    parallel_map(jobs, set, read).into_iter().collect()
+}
+
+impl Closure {
+    /// Builds the graph of `set`, whose facts are `facts` in the same order ([`read_artifacts`]), as the loader of
+    /// `env` would. Artifacts that nothing loads or that are for another target are nodes without needs. What
+    /// `--exclude` names is a node without needs too, if it is there. Libraries of `--include` are nodes.
+    ///
+    /// What is read of libraries is kept in [`Context::cache`].
+    ///
+    /// # Errors
+    /// When a library can't be read or is damaged, or one to include is not found. A need that leads nowhere is data.
+    pub fn build(
+        set: &[Artifact],
+        facts: &[Arc<ElfFacts>],
+        cx: &Context<'_>,
+        env: &Environment,
+    ) -> Result<Closure> {
+        let mut builder = Builder::new(set, facts, cx, env);
+        for root in builder.roots() {
+            if !builder.reached.contains(&root) {
+                builder.load(root, None)?;
+            }
+        }
+        builder.include()?;
+        Ok(builder.finish())
+    }
+}
+
+/// The graph while it is built.
+pub(super) struct Builder<'a> {
+    pub(super) cx: &'a Context<'a>,
+    pub(super) env: &'a Environment,
+    pub(super) nodes: Vec<Node>,
+    pub(super) by_id: HashMap<FileId, usize>,
+    /// Artifacts that may be loaded, by file name and by `DT_SONAME`.
+    pub(super) siblings: BTreeMap<String, BTreeSet<usize>>,
+    /// The names in `glibc-hwcaps` of a directory; `None` when the directory does not exist.
+    pub(super) directories: HashMap<Location, Option<Vec<String>>>,
+    aliases: Vec<BTreeSet<String>>,
+    paths: Vec<Arc<Paths>>,
+    /// The artifacts that were part of a load.
+    reached: HashSet<usize>,
+    artifacts: usize,
+}
+
+/// One load: a root and what it brings into the process.
+struct Load {
+    /// What a name leads to without a search.
+    by_name: HashMap<String, usize>,
+    /// Who loaded a node; `None` for the root.
+    loader: HashMap<usize, Option<usize>>,
+    /// Nodes whose needs are still to be looked at.
+    queue: VecDeque<usize>,
+    queued: HashSet<usize>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(set: &[Artifact], facts: &[Arc<ElfFacts>], cx: &'a Context<'a>, env: &'a Environment) -> Self {
+        let mut builder = Builder {
+            cx,
+            env,
+            nodes: Vec::new(),
+            by_id: HashMap::new(),
+            siblings: BTreeMap::new(),
+            directories: HashMap::new(),
+            aliases: Vec::new(),
+            paths: Vec::new(),
+            reached: HashSet::new(),
+            artifacts: set.len().min(facts.len()),
+        };
+        for (index, (artifact, facts)) in set.iter().zip(facts).enumerate() {
+            let location = artifact.location();
+            let found = cx.files.find(&location);
+            let id =
+                found.as_ref().map_or_else(|| FileId::Package(artifact.path.clone(), 0), |f| f.id.clone());
+            let found = Found {
+                id: id.clone(),
+                real: found.map_or_else(|| location.clone(), |f| f.real),
+                source: artifact.source.clone(),
+                mode: artifact.mode,
+            };
+            builder.push(artifact.path.to_string(), location, found, facts.clone());
+            if let Some(node) = builder.nodes.last_mut() {
+                node.artifact = Some(index);
+            }
+            if builder.is_loadable(index) {
+                let soname = facts.soname.iter().map(String::as_str);
+                for name in soname.chain([artifact.path.file_name()]) {
+                    builder.siblings.entry(name.to_owned()).or_default().insert(index);
+                }
+            }
+        }
+        builder
+    }
+
+    /// Adds a node and returns its index.
+    pub(super) fn push(
+        &mut self,
+        name: String,
+        location: Location,
+        found: Found,
+        facts: Arc<ElfFacts>,
+    ) -> usize {
+        let index = self.nodes.len();
+        self.paths.push(Arc::new(Paths::of(&facts, &location, self.env, self.cx.files)));
+        self.aliases.push(BTreeSet::new());
+        self.by_id.entry(found.id.clone()).or_insert(index);
+        self.nodes.push(Node {
+            artifact: None,
+            name,
+            aliases: Vec::new(),
+            location,
+            real: found.real,
+            id: found.id,
+            source: found.source,
+            mode: found.mode,
+            facts,
+            needs: Vec::new(),
+            variants: Vec::new(),
+            included: None,
+        });
+        index
+    }
+
+    /// Whether an artifact takes part in a load of this environment.
+    fn is_loadable(&self, index: usize) -> bool {
+        self.nodes.get(index).is_some_and(|n| n.facts.inert.is_none() && self.env.target.accepts(&n.facts))
+    }
+
+    /// The artifacts in the order in which they are tried as roots: those whose name no other one needs, then those
+    /// that only such ones need that are not reached in the end, and so on; of a circle the first.
+    fn roots(&self) -> Vec<usize> {
+        let reaches = |index: usize| -> BTreeSet<usize> {
+            let needed = self.nodes.get(index).map_or(&[][..], |node| &node.facts.needed);
+            let names = needed.iter().map(|name| name.rsplit('/').next().unwrap_or(name));
+            names
+                .filter_map(|name| self.siblings.get(name))
+                .flatten()
+                .copied()
+                .filter(|to| *to != index)
+                .collect()
+        };
+        let mut loadable: BTreeSet<usize> =
+            (0..self.artifacts).filter(|index| self.is_loadable(*index)).collect();
+        let edges: BTreeMap<usize, BTreeSet<usize>> =
+            loadable.iter().map(|index| (*index, reaches(*index))).collect();
+        let mut wanted: HashMap<usize, usize> = HashMap::new();
+        for to in edges.values().flatten() {
+            *wanted.entry(*to).or_default() += 1;
+        }
+        let mut free: BTreeSet<usize> =
+            loadable.iter().copied().filter(|i| wanted.get(i).is_none_or(|n| *n == 0)).collect();
+        let mut order = Vec::new();
+        while let Some(next) = free.pop_first().or_else(|| loadable.first().copied()) {
+            loadable.remove(&next);
+            order.push(next);
+            for to in edges.get(&next).into_iter().flatten() {
+                let count = wanted.entry(*to).or_default();
+                *count = count.saturating_sub(1);
+                if *count == 0 && loadable.contains(to) {
+                    free.insert(*to);
+                }
+            }
+        }
+        order
+    }
+
+    /// Loads `root` and everything below it; `loader` is the file that opened it.
+    fn load(&mut self, root: usize, loader: Option<usize>) -> Result<()> {
+        let mut load = Load {
+            by_name: HashMap::new(),
+            loader: loader.map(|loader| (loader, None)).into_iter().collect(),
+            queue: VecDeque::new(),
+            queued: HashSet::new(),
+        };
+        self.enter(&mut load, root, loader, None);
+        load.queued.insert(root);
+        load.queue.push_back(root);
+        while let Some(node) = load.queue.pop_front() {
+            if node < self.artifacts {
+                self.reached.insert(node);
+            }
+            self.walk(&mut load, node)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that `node` is in the process, under its own name and the one that was asked for.
+    fn enter(&self, load: &mut Load, node: usize, loader: Option<usize>, asked: Option<&str>) {
+        load.loader.entry(node).or_insert(loader);
+        if let Some(name) = asked {
+            load.by_name.entry(name.to_owned()).or_insert(node);
+        }
+        // musl compares file names only, and only of what it searched.
+        if self.env.target.libc != Libc::Musl
+            && let Some(soname) = self.nodes.get(node).and_then(|n| n.facts.soname.as_ref())
+        {
+            load.by_name.entry(soname.clone()).or_insert(node);
+        }
+    }
+
+    /// Resolves the needs of `node` that no load before found.
+    fn walk(&mut self, load: &mut Load, node: usize) -> Result<()> {
+        let Some(facts) = self.nodes.get(node).map(|n| n.facts.clone()) else { return Ok(()) };
+        let mut needs = self.nodes.get_mut(node).map(|n| std::mem::take(&mut n.needs)).unwrap_or_default();
+        let again = !needs.is_empty();
+        if !again {
+            let edge =
+                |name: &String| Edge { name: name.clone(), to: None, rule: String::new(), tried: Vec::new() };
+            needs = facts.needed.iter().map(edge).collect();
+        }
+        let chain = self.chain(load, node);
+        for edge in &mut needs {
+            if edge.to.is_none() {
+                if let Some(loaded) = load.by_name.get(&edge.name) {
+                    (edge.to, edge.rule) = (Some(*loaded), LOADED.to_owned());
+                } else if !again
+                    || chain.iter().any(|paths| !paths.rpath.is_empty() || !paths.runpath.is_empty())
+                {
+                    let found = self.search(&edge.name, Some(node), &chain)?;
+                    (edge.to, edge.rule) = (found.to, found.rule);
+                    if !again || edge.to.is_some() {
+                        edge.tried = found.tried;
+                    }
+                }
+            }
+            let Some(to) = edge.to else { continue };
+            self.aliases.get_mut(to).map(|names| names.insert(edge.name.clone()));
+            self.enter(load, to, Some(node), Some(&edge.name));
+            if !self.is_excluded(to, &edge.name) && load.queued.insert(to) {
+                load.queue.push_back(to);
+            }
+        }
+        if let Some(n) = self.nodes.get_mut(node) {
+            n.needs = needs;
+        }
+        Ok(())
+    }
+
+    /// The search paths of `node`, of who loaded it, and so on.
+    fn chain(&self, load: &Load, node: usize) -> Vec<Arc<Paths>> {
+        let mut chain = Vec::new();
+        let mut at = Some(node);
+        while let Some(node) = at {
+            chain.extend(self.paths.get(node).cloned());
+            at = load.loader.get(&node).copied().flatten();
+        }
+        chain
+    }
+
+    /// Whether `--exclude` names a library, by the name that is asked for, its soname, file name or real path.
+    fn is_excluded(&self, node: usize, asked: &str) -> bool {
+        let globs = &self.cx.options.exclude;
+        self.nodes.get(node).is_some_and(|node| {
+            node.artifact.is_none()
+                && (globs.matches(asked)
+                    || node.facts.soname.as_deref().is_some_and(|soname| globs.matches(soname))
+                    || globs.matches(&node.location.file_name())
+                    || globs.matches(&node.real.file_name())
+                    || globs.matches(&node.real.to_string()))
+        })
+    }
+
+    /// Adds the libraries of `--include`: opened by the first artifact whose search path finds them, or a path.
+    fn include(&mut self) -> Result<()> {
+        let mut missing: Vec<String> = Vec::new();
+        for (index, include) in self.cx.options.include.iter().enumerate() {
+            let openers: Vec<usize> = (0..self.artifacts).filter(|i| self.is_loadable(*i)).collect();
+            let mut found = None;
+            let mut tried = Vec::new();
+            if include.lib.contains('/') {
+                let location = Location::Host(include.lib.clone().into());
+                let opener = openers.first().copied();
+                match self.candidate(&include.lib, location, opener)? {
+                    Ok(node) => found = Some((node, opener)),
+                    Err(why) => tried.push(format!("{}: {why}", include.lib)),
+                }
+            } else {
+                for opener in openers {
+                    let chain: Vec<Arc<Paths>> = self.paths.get(opener).cloned().into_iter().collect();
+                    let search = self.search(&include.lib, Some(opener), &chain)?;
+                    if let Some(node) = search.to {
+                        found = Some((node, Some(opener)));
+                        break;
+                    }
+                    tried.extend(search.tried.into_iter().map(|t| format!("{}: {}", t.path, t.why)));
+                }
+            }
+            match found {
+                Some((node, opener)) => {
+                    if let Some(node) = self.nodes.get_mut(node).filter(|node| node.artifact.is_none()) {
+                        node.included.get_or_insert(index);
+                    }
+                    self.load(node, opener)?;
+                }
+                None => {
+                    tried.sort();
+                    tried.dedup();
+                    missing.push(format!("{} (looked at: {})", include.lib, tried.join(", ")));
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(format!("library to include is nowhere: {}", missing.join("; ")))
+            .at("--include")
+            .hint("name its directory with --lib-dir, or give its path")
+            .into())
+    }
+
+    fn finish(self) -> Closure {
+        let mut nodes = self.nodes;
+        for (node, aliases) in nodes.iter_mut().zip(self.aliases) {
+            node.aliases = aliases.into_iter().collect();
+        }
+        Closure { nodes }
+    }
+}
