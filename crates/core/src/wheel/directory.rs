@@ -121,7 +121,7 @@ fn read_member(
         return refuse("the name is marked as UTF-8 and is not".to_owned(), LYING);
     }
     let name = text(entry);
-    let path = PackagePath::new(&name).map_err(|error| error.offset(central_at))?;
+    let path = PackagePath::new(&name).map_err(|error| Error { path: None, ..error.offset(central_at) })?;
 
     // 2. What can't be read by anyone who has only this file.
     if entry.flags().is_encrypted() || entry.flags().has_strong_encryption() || entry.flags().is_masked() {
