@@ -109,6 +109,7 @@ impl Database {
             Kind::Rpm => "rpm",
         };
         let on = distro.qualifier();
+        let upstream = if upstream == name { "" } else { upstream };
         let qualifiers = [("arch", &**arch), ("distro", &on), ("epoch", epoch), ("upstream", upstream)];
         PackageOwner {
             name: name.clone(),

@@ -74,3 +74,118 @@ fn diversions(text: &[u8]) -> Vec<Diversion> {
     };
     triples.iter().map(diversion).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use super::super::PackageDb;
+
+    fn dpkg(program: &str, args: &[&str]) -> String {
+        let output = Command::new(program).args(args).env("LC_ALL", "C").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Every shared library of this machine's library directories, links followed.
+    fn libraries() -> BTreeSet<PathBuf> {
+        let dirs = fs_err::read_dir("/usr/lib").unwrap().map(|dir| dir.unwrap().path());
+        let dirs = dirs.filter(|dir| dir.is_dir() && dir.to_string_lossy().contains("-linux-gnu"));
+        let files = dirs.flat_map(|dir| fs_err::read_dir(dir).unwrap()).map(|file| file.unwrap().path());
+        files
+            .filter(|file| file.to_string_lossy().contains(".so"))
+            .filter_map(|file| file.canonicalize().ok())
+            .collect()
+    }
+
+    #[test]
+    fn agrees_with_dpkg_on_every_library_of_the_machine() {
+        let libraries = libraries();
+        let mut args = vec!["-S".to_owned()];
+        for library in &libraries {
+            // dpkg knows a file only under the name that its package gave it, so both names are asked for.
+            let path = library.to_str().unwrap();
+            args.extend([path.to_owned(), path.trim_start_matches("/usr").to_owned()]);
+        }
+        let mut expected: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+        for line in dpkg("dpkg", &args.iter().map(String::as_str).collect::<Vec<_>>()).lines() {
+            let (packages, path) = line.split_once(": ").unwrap();
+            if !packages.starts_with("diversion by ") {
+                let path = Path::new(path).canonicalize().unwrap();
+                let names = packages.split(", ").map(|name| name.split(':').next().unwrap().to_owned());
+                expected.entry(path).or_default().extend(names);
+            }
+        }
+        let installed = dpkg("dpkg-query", &["-W", "-f", "${Package} ${Version} ${Architecture}\\n"]);
+        let installed: BTreeSet<&str> = installed.lines().collect();
+
+        let db = PackageDb::open(None);
+        for library in &libraries {
+            match (db.owner(library), expected.get(library)) {
+                (None, None) => {}
+                (Some(owner), Some(names)) => {
+                    assert!(
+                        names.contains(&owner.name),
+                        "{}: {owner:?}, dpkg says {names:?}",
+                        library.display()
+                    );
+                    let package = format!("{} {} {}", owner.name, owner.version, owner.arch);
+                    assert!(installed.contains(&*package), "{package} is not installed");
+                    assert!(owner.purl.contains(&format!("?arch={}&distro=", owner.arch)), "{}", owner.purl);
+                }
+                (ours, theirs) => panic!("{}: {ours:?}, dpkg says {theirs:?}", library.display()),
+            }
+        }
+        assert!(
+            expected.len() > 100,
+            "only {} of {} libraries have a package",
+            expected.len(),
+            libraries.len()
+        );
+    }
+
+    /// A sysroot with merged `/usr`, a diversion by a package and one by the administrator.
+    #[test]
+    fn merged_directories_architectures_and_diversions() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        put("usr/lib/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+        put(
+            "var/lib/dpkg/status",
+            "Package: libz\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nSource: zlib (1:1.2)\n\
+             Version: 1:1.2+b1\nDescription: x\n Version: 9\n\nPackage: libz\nArchitecture: arm64\nVersion: 1:1.3\n\n\
+             Package: gl\nArchitecture: amd64\nVersion: 3\n\nPackage: nvidia\nArchitecture: amd64\nVersion: 4\n",
+        );
+        put("var/lib/dpkg/info/libz:amd64.list", "/.\n/lib\n/lib/libz.so.1.2\n/lib/libm.so.6\n");
+        put("var/lib/dpkg/info/libz:arm64.list", "/lib/aarch64/libz.so.1.3\n");
+        put("var/lib/dpkg/info/gl.list", "/usr/lib/libGL.so.1\n");
+        put("var/lib/dpkg/info/nvidia.list", "/usr/lib/libGL.so.1\n");
+        put("var/lib/dpkg/info/unknown.list", "/usr/lib/unknown.so\n");
+        put(
+            "var/lib/dpkg/diversions",
+            "/usr/lib/libGL.so.1\n/usr/lib/diverted/libGL.so.1\nnvidia\n/lib/libm.so.6\n/lib/libm.so.6.orig\n:\n/half\n",
+        );
+        #[cfg(unix)]
+        fs_err::os::unix::fs::symlink("usr/lib", root.join("lib")).unwrap();
+
+        let db = PackageDb::open(Some(&root));
+        let owner = |path: &str| db.owner(&root.join(path)).map(|owner| owner.purl);
+        let libz = "pkg:deb/debian/libz@1:1.2%2Bb1?arch=amd64&distro=debian-12&upstream=zlib%401:1.2";
+        assert_eq!(owner("lib/libz.so.1.2").unwrap(), libz);
+        #[cfg(unix)]
+        assert_eq!(owner("usr/lib/libz.so.1.2").unwrap(), libz);
+        assert!(owner("lib/aarch64/libz.so.1.3").unwrap().contains("@1:1.3?arch=arm64"));
+        assert!(owner("usr/lib/libGL.so.1").unwrap().contains("/nvidia@4"));
+        assert!(owner("usr/lib/diverted/libGL.so.1").unwrap().contains("/gl@3"));
+        assert_eq!(owner("lib/libm.so.6"), None, "the administrator's own");
+        assert_eq!(owner("lib/libm.so.6.orig").unwrap(), libz);
+        assert_eq!(owner("usr/lib/unknown.so"), None);
+        assert_eq!(owner(""), None);
+    }
+}
