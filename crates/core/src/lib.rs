@@ -39,4 +39,4 @@ pub use options::{Globs, Include, OptionSpec, OptionValue, OptionValues, Options
 pub use parallel::parallel_map;
 pub use path::PackagePath;
 pub use registry::{Registration, backends};
-pub use repairer::{About, Context, Layout, PatchKind, PyPatch, Repairer, Subject, Which};
+pub use repairer::{About, Context, Layout, PatchKind, Repairer, Subject, Which};

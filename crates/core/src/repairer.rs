@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Artifact, Audit, AuditResult, Edit, Error, EventSink, FactsCache, Files, GraftedLib, OptionSpec, Options,
+    Artifact, Audit, AuditResult, Edit, EventSink, FactsCache, Files, GraftedLib, OptionSpec, Options,
     PackagePath, Result,
 };
 
@@ -111,17 +111,6 @@ pub enum Layout<'a> {
     },
 }
 
-/// Text to put into a Python source file of the package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PyPatch {
-    /// The file.
-    pub path: PackagePath,
-    /// Byte offset to insert at.
-    pub at: u64,
-    /// What to insert.
-    pub text: String,
-}
-
 /// A platform backend: bytes in, facts and edits out. It never gets a path that it may write to.
 pub trait Repairer: Sync {
     /// Who it is.
@@ -153,20 +142,4 @@ pub trait Repairer: Sync {
     /// # Errors
     /// When the name that the user gave is no safe path.
     fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath>;
-
-    /// What Python must do before it imports the package's modules.
-    ///
-    /// # Errors
-    /// When a source file can't be patched.
-    fn init_py_patch(&self, _audit: &Audit, _grafted: &[GraftedLib], _layout: &Layout<'_>) -> Result<Vec<PyPatch>> {
-        Ok(Vec::new())
-    }
-
-    /// Joins the slices of one file.
-    ///
-    /// # Errors
-    /// When the format has no such thing (the default).
-    fn merge(&self, _parts: &[&[u8]]) -> Result<Vec<u8>> {
-        Err(Error::new(format!("{} files can't be joined", self.about().name)).into())
-    }
 }

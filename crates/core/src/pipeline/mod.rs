@@ -1,11 +1,17 @@
 //! The doors: a wheel in and a repaired wheel out, or a report.
 
+mod audit;
+mod elect;
+mod package;
+mod patch;
+mod repair;
 mod report;
+mod shim;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::{EventSink, Options, Repairer, Result};
+use crate::{Event, EventSink, Options, Repairer, Result};
 
 pub use report::{AuditReport, CarriedReport, FileReport, FileRole, NeedReport, Outcome, RepairReport};
 
@@ -47,15 +53,18 @@ impl Engine<'_> {
     /// # Errors
     /// When the input is damaged, a library is missing, the platform asked for can't be had or the output can't be
     /// written. The input is never changed and no partial output is left.
-    pub fn repair_wheel(&self, _input: &Path, _wheel: &WheelOptions) -> Result<RepairReport> {
-        Err(crate::Error::new("not built yet").into())
+    pub fn repair_wheel(&self, input: &Path, wheel: &WheelOptions) -> Result<RepairReport> {
+        self.events.event(Event::Started { input: input.to_path_buf() });
+        let result = repair::repair_wheel(self, input, wheel);
+        self.events.event(Event::Finished { input: input.to_path_buf() });
+        result
     }
 
     /// Audits a wheel, a plain binary or a directory of binaries; writes nothing.
     ///
     /// # Errors
     /// When the input is damaged or holds a format that no backend knows.
-    pub fn audit(&self, _input: &Path) -> Result<AuditReport> {
-        Err(crate::Error::new("not built yet").into())
+    pub fn audit(&self, input: &Path) -> Result<AuditReport> {
+        audit::audit(self, input)
     }
 }

@@ -30,6 +30,7 @@ pub use archive::Archive;
 pub use dist_info::DistInfo;
 pub use member::{Kind, Member, Method};
 pub use name::WheelName;
+pub use output::copy;
 pub use pack::{Item, Packed, Produce, WriteOptions, Written, pack, write_members};
 pub use record::{Record, RecordEntry, hash_field};
 pub use scheme::{Installed, Scheme, install_path};

@@ -70,3 +70,20 @@ pub(super) fn failed(what: &str, error: &std::io::Error, target: &Path) -> anyho
     };
     Error::new(format!("{what}: {error}")).at(target.display()).hint(hint).into()
 }
+
+/// Copies the file `from` to `target`, whole or not at all. Nothing is done when they are one file.
+///
+/// # Errors
+/// When one can't be read or the other can't be written.
+pub fn copy(from: &Path, target: &Path) -> Result<()> {
+    if let (Ok(a), Ok(b)) = (from.canonicalize(), target.canonicalize())
+        && a == b
+    {
+        return Ok(());
+    }
+    let mut input = fs_err::File::open(from)?;
+    let mut output = Output::create(target)?;
+    std::io::copy(input.file_mut(), output.file())
+        .map_err(|error| failed("can't be written", &error, target))?;
+    output.finish()
+}

@@ -1,0 +1,152 @@
+//! A wheel taken apart: its metadata, the view of its files and the binaries in it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{elect, shim};
+use crate::parallel::parallel_map;
+use crate::wheel::{Archive, DistInfo, Kind, Record, Scheme, WheelFile, WheelName, install_path};
+use crate::{Artifact, ByteSource, Bytes, Error, Files, PackagePath, Repairer, Result};
+
+/// How much of a binary is read to recognize it, in bytes.
+pub const HEAD: usize = 4096;
+
+/// How many inflated bytes of a wheel's binaries are kept from one step to the next.
+const KEPT: u64 = 16 << 20;
+
+/// A wheel, open and checked.
+pub struct WheelPackage {
+    pub archive: Arc<Archive>,
+    pub name: WheelName,
+    pub dist_info: DistInfo,
+    pub wheel_file: WheelFile,
+    pub record: Record,
+    /// Every file at the place that it is installed to.
+    pub files: Files,
+    pub warnings: Vec<String>,
+}
+
+/// The binaries of a wheel that one backend recognizes.
+#[derive(Default)]
+pub struct Binaries {
+    pub artifacts: Vec<Artifact>,
+    /// For each artifact the index of its member and the directory that it is installed to.
+    pub members: Vec<(usize, Scheme)>,
+    /// Binaries of other backends' formats: member, reason.
+    pub others: Vec<(String, String)>,
+}
+
+impl WheelPackage {
+    /// Opens the wheel at `path` below the sysroot that `files` has.
+    pub fn open(path: &Path, mut files: Files) -> Result<Self> {
+        let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = WheelName::parse(&file_name)?;
+        let archive = Arc::new(Archive::open(path)?);
+        let dist_info = DistInfo::find(&archive, &name)?;
+        let wheel_file = dist_info.read_wheel(&archive)?;
+        let record = dist_info.read_record(&archive)?;
+
+        let budget = Arc::new(AtomicU64::new(KEPT));
+        for (index, member) in archive.members().iter().enumerate() {
+            if member.kind == Kind::File {
+                let (_, at) = place(&name, &member.path)?;
+                let source =
+                    Kept { source: archive.source(index), budget: budget.clone(), bytes: Mutex::default() };
+                files.insert(at, Arc::new(source), member.mode_or_default());
+            }
+        }
+        for (index, member) in archive.members().iter().enumerate() {
+            if member.kind == Kind::Symlink
+                && let Some(target) = archive.link_target(index)?
+            {
+                files.link(place(&name, &member.path)?.1, &target);
+            }
+        }
+        let mut warnings = archive.warnings().to_vec();
+        warnings.extend(dist_info.warnings.iter().cloned());
+        warnings.extend(record.check(&archive, &dist_info));
+        Ok(WheelPackage { archive, name, dist_info, wheel_file, record, files, warnings })
+    }
+
+    /// The members that `backend` recognizes by their first bytes, whatever their names.
+    pub fn binaries(
+        &self,
+        backend: &'static dyn Repairer,
+        backends: &[&'static dyn Repairer],
+        jobs: usize,
+    ) -> Result<Binaries> {
+        let files: Vec<usize> = (0..self.archive.members().len())
+            .filter(|index| self.archive.members()[*index].kind == Kind::File)
+            .collect();
+        let recognized = parallel_map(jobs, &files, |&index| -> Result<Option<&'static dyn Repairer>> {
+            let head = self.archive.head(index, HEAD)?;
+            Ok(elect::by_head(backends, &head, self.archive.members()[index].size))
+        });
+        let mut found = Binaries::default();
+        for (index, recognized) in files.into_iter().zip(recognized) {
+            let member = &self.archive.members()[index];
+            let Some(recognized) = recognized? else { continue };
+            if recognized.about().name != backend.about().name {
+                found.others.push((member.name.clone(), format!("{} binary", recognized.about().name)));
+                continue;
+            }
+            let (scheme, path) = place(&self.name, &member.path)?;
+            if found.artifacts.iter().any(|a: &Artifact| a.path == path) {
+                return Err(Error::new(format!("two members are installed as {path}"))
+                    .at(&member.name)
+                    .hint("drop one of them; installers would overwrite it")
+                    .into());
+            }
+            let file = self.files.find(&crate::Location::Package(path.clone()));
+            found.artifacts.push(Artifact {
+                path,
+                origin: None,
+                source: file.map_or_else(|| self.archive.source(index), |file| file.source),
+                mode: member.mode_or_default(),
+                linked_paths: Vec::new(),
+            });
+            found.members.push((index, scheme));
+        }
+        Ok(found)
+    }
+}
+
+/// Where a member lives once installed. A program in `.data/scripts` is treated where it moves to, since only there a
+/// search path leads from it to the package. Files of the other schemes keep their path in the wheel.
+fn place(name: &WheelName, member: &PackagePath) -> Result<(Scheme, PackagePath)> {
+    let installed = install_path(member);
+    let path = match installed.scheme {
+        _ if installed.path == PackagePath::root() => member.clone(),
+        Scheme::Scripts => shim::moved_path(name.dist(), installed.path.as_str())?,
+        _ if installed.is_library() => installed.path,
+        _ => member.clone(),
+    };
+    Ok((installed.scheme, path))
+}
+
+/// A member that stays inflated once it was opened, as long as all of them together are within a budget.
+struct Kept {
+    source: Arc<dyn ByteSource>,
+    budget: Arc<AtomicU64>,
+    bytes: Mutex<Option<Bytes>>,
+}
+
+impl ByteSource for Kept {
+    fn size(&self) -> u64 {
+        self.source.size()
+    }
+
+    fn open(&self) -> Result<Bytes> {
+        let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = &*kept {
+            return Ok(bytes.clone());
+        }
+        let bytes = self.source.open()?;
+        let take = |left: u64| left.checked_sub(self.size());
+        if self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            *kept = Some(bytes.clone());
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,249 @@
+//! Audit → graft → edits → the package as it will be, read back.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::parallel::parallel_map;
+use crate::{
+    Artifact, Audit, ByteSource, Bytes, Context, Edit, Error, FactsCache, Files, GraftedLib, Locate as _,
+    Options, PackagePath, PatchKind, Repairer, Result, Subject, Target, Which, apply, graft,
+};
+
+/// A package with its audit and what is to change in it; nothing is written yet.
+pub struct Plan {
+    pub audit: Audit,
+    pub grafted: Vec<GraftedLib>,
+    /// For each artifact its bytes afterwards; `None` when it stays as it is.
+    pub artifacts: Vec<Option<Arc<dyn ByteSource>>>,
+    /// For each grafted library its bytes in the package.
+    pub libraries: Vec<Arc<dyn ByteSource>>,
+}
+
+/// What a plan is made of.
+pub struct Input<'a> {
+    pub backend: &'static dyn Repairer,
+    pub files: &'a Files,
+    pub artifacts: &'a [Artifact],
+    pub claimed: &'a [String],
+    pub libs_dir: PackagePath,
+    pub jobs: usize,
+    pub cache: &'a FactsCache,
+}
+
+impl Input<'_> {
+    /// Audits the package.
+    pub fn audit(&self, engine: &Engine<'_>) -> Result<Audit> {
+        let cx = Context {
+            options: engine.options,
+            claimed_tags: self.claimed,
+            env: engine.env,
+            events: engine.events,
+            files: self.files,
+            cache: self.cache,
+        };
+        self.backend.audit(self.artifacts, &cx)
+    }
+
+    /// Names what is carried and lets the backend make the edits.
+    ///
+    /// # Errors
+    /// When the audit forbids the repair, or the backend fails or contradicts itself.
+    pub fn plan(&self, engine: &Engine<'_>, audit: Audit) -> Result<Plan> {
+        if let Some(refusal) = &audit.refusal {
+            return Err(refusal.clone().into());
+        }
+        if !audit.missing.is_empty() {
+            return Err(missing(&audit).into());
+        }
+        let about = self.backend.about();
+        if engine.options.strip && !about.strips {
+            return Err(Error::new(format!("the {} backend can't strip", about.name))
+                .hint("leave out --strip")
+                .into());
+        }
+        let grafted = graft(&audit, &self.libs_dir, about.hash_before, engine.options, self.jobs)?;
+        let kind =
+            PatchKind::Repair { grafted: &grafted, libs_dir: &self.libs_dir, strip: engine.options.strip };
+
+        let subjects: Vec<Subject<'_>> = (0..audit.artifacts.len())
+            .map(Which::Artifact)
+            .chain(grafted.iter().map(Which::Grafted))
+            .map(|which| Subject { audit: &audit, which })
+            .collect();
+        let predicted = self.backend.patch_required(&audit, &kind)?;
+        if predicted.len() != subjects.len() {
+            return Err(fault(
+                self.backend,
+                "predicts for another number of files than it was asked for",
+                None,
+            ));
+        }
+        let sources = subjects.iter().map(|subject| match subject.which {
+            Which::Artifact(index) => audit.artifacts[index].artifact.source.clone(),
+            Which::Grafted(lib) => lib.source.clone(),
+        });
+        let work: Vec<(Subject<'_>, Arc<dyn ByteSource>)> = subjects
+            .iter()
+            .copied()
+            .zip(sources)
+            .zip(predicted)
+            .filter(|(_, changes)| *changes)
+            .map(|(w, _)| w)
+            .collect();
+        let patched = parallel_map(self.jobs, &work, |(subject, source)| -> Result<Arc<dyn ByteSource>> {
+            let old = source.open()?;
+            let edits = self.backend.patch(*subject, &old, &kind).locate(subject.path())?;
+            Ok(Arc::new(Patched::new(source.clone(), edits)))
+        });
+
+        let mut artifacts: Vec<Option<Arc<dyn ByteSource>>> = vec![None; audit.artifacts.len()];
+        let mut libraries: Vec<Arc<dyn ByteSource>> = grafted.iter().map(|lib| lib.source.clone()).collect();
+        for ((subject, _), patched) in work.iter().zip(patched) {
+            match subject.which {
+                Which::Artifact(index) => artifacts[index] = Some(patched?),
+                Which::Grafted(lib) => {
+                    let at = grafted.iter().position(|other| other.path == lib.path).unwrap_or_default();
+                    libraries[at] = patched?;
+                }
+            }
+        }
+        drop(work);
+        drop(subjects);
+        Ok(Plan { audit, grafted, artifacts, libraries })
+    }
+
+    /// Audits the package as it will be: it must earn the same tags and need nothing from outside.
+    ///
+    /// # Errors
+    /// When it does not, which is a fault of the backend.
+    pub fn read_back(&self, engine: &Engine<'_>, plan: &Plan) -> Result<()> {
+        let mut files = self.files.clone();
+        let mut set = self.artifacts.to_vec();
+        for (artifact, patched) in set.iter_mut().zip(&plan.artifacts) {
+            if let Some(patched) = patched {
+                files.insert(artifact.path.clone(), patched.clone(), artifact.mode);
+                artifact.source = patched.clone();
+            }
+        }
+        set.retain(|artifact| !plan.grafted.iter().any(|lib| lib.path == artifact.path));
+        for (lib, source) in plan.grafted.iter().zip(&plan.libraries) {
+            files.insert(lib.path.clone(), source.clone(), lib.mode);
+            set.push(Artifact {
+                path: lib.path.clone(),
+                origin: None,
+                source: source.clone(),
+                mode: lib.mode,
+                linked_paths: Vec::new(),
+            });
+        }
+        // What was carried is looked for in the package, not on the host again.
+        let options = Options { include: Vec::new(), lib_dirs: Vec::new(), ..engine.options.clone() };
+        let mut env = engine.env.clone();
+        env.retain(|name, _| !name.ends_with("LIBRARY_PATH"));
+        let cx = Context {
+            options: &options,
+            claimed_tags: self.claimed,
+            env: &env,
+            events: &crate::Silent,
+            files: &files,
+            cache: self.cache,
+        };
+        let after = self.backend.audit(&set, &cx)?;
+        if let Some((_, lib)) = after.external().next() {
+            let who = needed_by(
+                &after,
+                |target| matches!(target, Target::Library(i) if after.libraries[i].name == lib.name),
+            );
+            return Err(fault(
+                self.backend,
+                &format!("the repaired package still needs {} from outside", lib.name),
+                who.first(),
+            ));
+        }
+        if let Some(missing) = after.missing.first() {
+            return Err(fault(
+                self.backend,
+                &format!("the repaired package does not find {}", missing.name),
+                missing.needed_by.first(),
+            ));
+        }
+        if after.tags != plan.audit.tags || after.tags_as_is != plan.audit.tags {
+            return Err(fault(
+                self.backend,
+                &format!(
+                    "the repaired package earns {} where {} was planned",
+                    list(&after.tags_as_is),
+                    list(&plan.audit.tags)
+                ),
+                None,
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The subjects of a package, by name, that have a need with such a target.
+pub fn needed_by(audit: &Audit, leads: impl Fn(Target) -> bool) -> Vec<String> {
+    let artifacts = audit.artifacts.iter().map(|a| (a.artifact.path.to_string(), &a.result));
+    let libraries = audit.libraries.iter().map(|lib| (lib.name.clone(), &lib.result));
+    let mut names: Vec<String> = artifacts
+        .chain(libraries)
+        .filter(|(_, result)| result.needs.iter().any(|need| leads(need.target)))
+        .map(|(name, _)| name)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn missing(audit: &Audit) -> Error {
+    let mut what = match audit.missing.as_slice() {
+        [_] => "a library that must be carried was found nowhere".to_owned(),
+        several => format!("{} libraries that must be carried were found nowhere", several.len()),
+    };
+    for lib in &audit.missing {
+        what.push_str(&format!("\n  {}, needed by {}", lib.name, lib.needed_by.join(", ")));
+        for tried in &lib.tried {
+            what.push_str(&format!("\n    {} ({}): {}", tried.path, tried.rule, tried.why));
+        }
+    }
+    Error::new(what)
+        .hint("name the directory with --lib-dir, or leave a library to the target with --exclude NAME")
+}
+
+fn fault(backend: &dyn Repairer, what: &str, path: Option<&String>) -> anyhow::Error {
+    let error = Error::new(format!("{what} (the {} backend contradicts itself)", backend.about().name))
+        .hint("nothing was written; please report this with the wheel");
+    match path {
+        Some(path) => error.at(path).into(),
+        None => error.into(),
+    }
+}
+
+fn list(tags: &[String]) -> String {
+    if tags.is_empty() { "no tag".to_owned() } else { tags.join(".") }
+}
+
+/// Bytes with edits; made anew each time they are opened, so that no more of them is held than is in use.
+struct Patched {
+    source: Arc<dyn ByteSource>,
+    edits: Vec<Edit>,
+    size: u64,
+}
+
+impl Patched {
+    fn new(source: Arc<dyn ByteSource>, edits: Vec<Edit>) -> Self {
+        let grown: u64 = edits.iter().map(|edit| edit.bytes.len() as u64).sum();
+        let size = source.size().saturating_add(grown);
+        Patched { source, edits, size }
+    }
+}
+
+impl ByteSource for Patched {
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn open(&self) -> Result<Bytes> {
+        Ok(Bytes::from(apply(&*self.source.open()?, &self.edits)?))
+    }
+}

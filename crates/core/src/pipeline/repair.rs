@@ -1,0 +1,397 @@
+//! The first door: a wheel in, the repaired wheel out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::package::{Binaries, WheelPackage};
+use super::patch::{Input, Plan, needed_by};
+use super::{CarriedReport, Engine, Outcome, RepairReport, WheelOptions, elect, shim};
+use crate::sbom::{self, PackageDb};
+use crate::wheel::{
+    Entry, Item, Kind, RecordEntry, Scheme, Timestamp, WheelName, WriteOptions, Writer, Written, copy, pack,
+    write_members,
+};
+use crate::{ByteSource, Bytes, Error, Event, FactsCache, Files, Layout, Location, Result, Status, Target};
+
+/// Permission bits of the metadata files that are added.
+const PLAIN: u32 = 0o644;
+
+pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> Result<RepairReport> {
+    let package = WheelPackage::open(input, Files::new(engine.options.sysroot.clone()))?;
+    let plat = engine.options.plat.as_deref().filter(|plat| *plat != "auto");
+    let elected = elect::by_tags(engine.backends, package.name.platforms(), plat)?;
+    let mut report = RepairReport {
+        input: input.to_path_buf(),
+        output: wheel.wheel_dir.join(package.name.to_string()),
+        dry_run: wheel.dry_run,
+        outcome: Outcome::Pure,
+        backend: None,
+        tags: package.name.platforms().to_vec(),
+        carried: Vec::new(),
+        patched: Vec::new(),
+        moved: Vec::new(),
+        left_alone: Vec::new(),
+        obstacles: Vec::new(),
+        warnings: package.warnings.clone(),
+        sbom: None,
+        bytes: (fs_err::metadata(input)?.len(), 0),
+    };
+    let Some(backend) = elected else {
+        return finish(engine, report, wheel, |report| copy(input, &report.output));
+    };
+    let binaries = package.binaries(backend, engine.backends, wheel.jobs)?;
+    report.left_alone = binaries.others.clone();
+    if binaries.artifacts.is_empty() {
+        return finish(engine, report, wheel, |report| copy(input, &report.output));
+    }
+    report.backend = Some(backend.about().name);
+
+    let cache = FactsCache::default();
+    let work = Input {
+        backend,
+        files: &package.files,
+        artifacts: &binaries.artifacts,
+        claimed: package.name.platforms(),
+        libs_dir: backend
+            .libs_dir(&Layout::Wheel { dist: package.name.dist(), suffix: wheel.lib_sdir.as_deref() })?,
+        jobs: wheel.jobs,
+        cache: &cache,
+    };
+    let plan = work.plan(engine, work.audit(engine)?)?;
+    let change = Change::new(&package, &binaries, &plan, wheel)?;
+    change.describe(&mut report, wheel);
+    if change.is_nothing() {
+        return finish(engine, report, wheel, |report| copy(input, &report.output));
+    }
+    finish(engine, report, wheel, |report| {
+        refuse_own_input(input, &report.output)?;
+        change.write(engine, &work, report, wheel)
+    })
+}
+
+/// The last step of every way through: the output, unless only the plan is wanted.
+fn finish(
+    engine: &Engine<'_>,
+    mut report: RepairReport,
+    wheel: &WheelOptions,
+    write: impl FnOnce(&mut RepairReport) -> Result<()>,
+) -> Result<RepairReport> {
+    for warning in &report.warnings {
+        engine.events.event(Event::Warning(warning.clone()));
+    }
+    if !wheel.dry_run {
+        fs_err::create_dir_all(&wheel.wheel_dir)?;
+        write(&mut report)?;
+        report.bytes.1 = fs_err::metadata(&report.output)?.len();
+    }
+    Ok(report)
+}
+
+fn refuse_own_input(input: &Path, output: &Path) -> Result<()> {
+    match (input.canonicalize(), output.canonicalize()) {
+        (Ok(a), Ok(b)) if a == b => Err(Error::new("the output would replace the input")
+            .at(output.display())
+            .hint("choose another directory with --wheel-dir")
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// What is different in the output wheel.
+struct Change<'a> {
+    package: &'a WheelPackage,
+    binaries: &'a Binaries,
+    plan: &'a Plan,
+    name: WheelName,
+    /// The new `WHEEL`, if it changes.
+    wheel_file: Option<Vec<u8>>,
+    /// The name of the bill of materials, if one is written.
+    sbom: Option<String>,
+}
+
+impl<'a> Change<'a> {
+    fn new(
+        package: &'a WheelPackage,
+        binaries: &'a Binaries,
+        plan: &'a Plan,
+        wheel: &WheelOptions,
+    ) -> Result<Self> {
+        let mut platforms = package.name.platforms().to_vec();
+        if wheel.update_tags && !plan.audit.tags.is_empty() && !same_set(&platforms, &plan.audit.tags) {
+            platforms = plan.audit.tags.clone();
+        }
+        let name = package.name.with_platforms(&platforms);
+        let sbom = (wheel.sbom && !plan.grafted.is_empty())
+            .then(|| format!("{}/{}", package.dist_info.dir, sbom::SBOM_FILE));
+        let mut change = Change { package, binaries, plan, name, wheel_file: None, sbom };
+        change.check_places()?;
+        let purelib = package.wheel_file.root_is_purelib();
+        if wheel.update_tags && (purelib || !same_set(&package.wheel_file.tags(), &change.name.tags())) {
+            change.wheel_file =
+                Some(package.wheel_file.with_tags(&change.name.tags(), purelib.then_some(false)));
+        }
+        Ok(change)
+    }
+
+    /// A binary must be installed where a search path leads from it to the package.
+    fn check_places(&self) -> Result<()> {
+        let platlib = !self.package.wheel_file.root_is_purelib();
+        for (index, (member, scheme)) in self.binaries.members.iter().enumerate() {
+            let member = &self.package.archive.members()[*member];
+            let audited = &self.plan.audit.artifacts[index];
+            let active = audited.result.status == Status::Active;
+            if active && *scheme == Scheme::Purelib && platlib {
+                return Err(Error::new("a binary in purelib, where installers may put no binaries")
+                    .at(&member.name)
+                    .hint("put it into platlib, or at the wheel's root")
+                    .into());
+            }
+            let outside = matches!(scheme, Scheme::Data | Scheme::Headers | Scheme::Unknown);
+            let leads = |need: &crate::Need| matches!(need.target, Target::Library(i) if self.carries(i));
+            if outside && audited.result.needs.iter().any(leads) {
+                return Err(Error::new(
+                    "needs carried libraries, and is installed where no search path leads to them",
+                )
+                .at(&member.name)
+                .hint("put it into the package, or keep its libraries out with --exclude")
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn carries(&self, library: usize) -> bool {
+        self.plan.grafted.iter().any(|lib| lib.libraries.contains(&library))
+    }
+
+    /// A program in `.data/scripts` moves when something in the package must be found from it.
+    fn moves(&self, artifact: usize) -> bool {
+        let scripts =
+            self.binaries.members.get(artifact).is_some_and(|(_, scheme)| *scheme == Scheme::Scripts);
+        let inside = |need: &crate::Need| match need.target {
+            Target::Artifact(_) => true,
+            Target::Library(index) => self.carries(index),
+            Target::Missing | Target::Removed => false,
+        };
+        let Some(audited) = self.plan.audit.artifacts.get(artifact) else { return false };
+        scripts
+            && (audited.result.needs.iter().any(inside) || self.plan.grafted.iter().any(|lib| lib.included))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.plan.grafted.is_empty()
+            && self.plan.artifacts.iter().all(Option::is_none)
+            && self.wheel_file.is_none()
+            && self.name.to_string() == self.package.name.to_string()
+    }
+
+    fn describe(&self, report: &mut RepairReport, wheel: &WheelOptions) {
+        let audit = &self.plan.audit;
+        report.outcome = if self.is_nothing() { Outcome::Unchanged } else { Outcome::Repaired };
+        report.output = wheel.wheel_dir.join(self.name.to_string());
+        report.tags = self.name.platforms().to_vec();
+        report.obstacles = audit.obstacles.clone();
+        report.warnings.extend(audit.warnings.iter().cloned());
+        report.carried = self
+            .plan
+            .grafted
+            .iter()
+            .map(|lib| CarriedReport {
+                original: lib.original.clone(),
+                source: lib
+                    .libraries
+                    .first()
+                    .map(|i| audit.libraries[*i].real.to_string())
+                    .unwrap_or_default(),
+                path: lib.path.to_string(),
+                size: lib.source.size(),
+                needed_by: needed_by(
+                    audit,
+                    |t| matches!(t, Target::Library(i) if lib.libraries.contains(&i)),
+                ),
+            })
+            .collect();
+        for (index, (member, _)) in self.binaries.members.iter().enumerate() {
+            let name = self.package.archive.members()[*member].name.clone();
+            if self.moves(index) {
+                report.moved.push((name.clone(), audit.artifacts[index].artifact.path.to_string()));
+            }
+            match &audit.artifacts[index].result.status {
+                Status::Active if self.plan.artifacts[index].is_some() => report.patched.push(name),
+                Status::Active => {}
+                Status::Inert(why) | Status::Foreign(why) => report.left_alone.push((name, why.clone())),
+            }
+        }
+        report.patched.sort();
+        let signed = |index: &usize| {
+            format!("{} no longer holds and was dropped", self.package.archive.members()[*index].name)
+        };
+        if !self.is_nothing() {
+            report.warnings.extend(self.package.dist_info.signatures.iter().map(signed));
+        }
+        if self.package.wheel_file.root_is_purelib() && self.wheel_file.is_some() {
+            report.warnings.push(
+                "WHEEL said Root-Is-Purelib: true, though the wheel has binaries; it says false now"
+                    .to_owned(),
+            );
+        }
+        report.sbom = self.sbom.clone();
+    }
+
+    fn write(
+        &self,
+        engine: &Engine<'_>,
+        work: &Input<'_>,
+        report: &RepairReport,
+        wheel: &WheelOptions,
+    ) -> Result<()> {
+        let mut writer = Writer::create(&report.output)?;
+        let epoch = engine.env.get("SOURCE_DATE_EPOCH").and_then(|text| text.trim().parse::<u64>().ok());
+        let time = epoch.map_or(Timestamp::EARLIEST, Timestamp::from_epoch);
+        let (items, total) = self.items(time)?;
+        let options = WriteOptions { jobs: wheel.jobs, level: wheel.compression_level };
+
+        let written = std::thread::scope(|scope| {
+            let read_back = scope.spawn(|| work.read_back(engine, self.plan));
+            let progress = |done| engine.events.event(Event::Progress { done, total });
+            let written = write_members(&mut writer, &options, items, &progress);
+            match read_back.join() {
+                Ok(result) => result.and(written),
+                Err(_) => Err(Error::new("the read-back failed").hint("please report this").into()),
+            }
+        })?;
+
+        let mut changed: Vec<RecordEntry> = written.iter().map(RecordEntry::from).collect();
+        if let Some(name) = &self.sbom {
+            let text = self.bill_of_materials(engine, name, &written, epoch)?;
+            let entry = match self.package.archive.find(name) {
+                Some(index) => Entry::like(&self.package.archive.members()[index]),
+                None => Entry::file(name.clone(), PLAIN, time),
+            };
+            let packed = pack(Bytes::from(text), wheel.compression_level)?;
+            changed.push(RecordEntry {
+                name: name.clone(),
+                hash: crate::wheel::hash_field(&packed.sha256),
+                size: packed.size.to_string(),
+            });
+            writer.add(&entry, &packed)?;
+        }
+        let members = self.package.archive.members();
+        let dropped: Vec<&str> =
+            self.package.dist_info.signatures.iter().map(|index| members[*index].name.as_str()).collect();
+        let record = self.package.record.rewrite(&changed, &dropped);
+        writer.add(
+            &Entry::like(&members[self.package.dist_info.record]),
+            &pack(Bytes::from(record), wheel.compression_level)?,
+        )?;
+        writer.finish()
+    }
+
+    /// The members but for the bill of materials and RECORD, in the output's order, and the bytes of the new ones:
+    /// what is not metadata, then what is carried (the largest first, so that the threads end together), then
+    /// `.dist-info`, which PEP 427 wants last.
+    fn items(&self, time: Timestamp) -> Result<(Vec<Item<'_>>, u64)> {
+        let package = self.package;
+        let members = package.archive.members();
+        let mut before: Vec<Item<'_>> = Vec::with_capacity(members.len());
+        let mut added: Vec<(u64, Entry, Arc<dyn ByteSource>)> = Vec::new();
+        let mut dist_info: Vec<Item<'_>> = Vec::new();
+
+        for (lib, source) in self.plan.grafted.iter().zip(&self.plan.libraries) {
+            let mode = (lib.mode | 0o644) & 0o755;
+            added.push((source.size(), Entry::file(lib.path.as_str(), mode, time), source.clone()));
+        }
+        for (index, member) in members.iter().enumerate() {
+            if index == package.dist_info.record
+                || package.dist_info.signatures.contains(&index)
+                || self.sbom.as_ref() == Some(&member.name)
+                || self.plan.grafted.iter().any(|lib| lib.path == member.path && member.kind == Kind::File)
+            {
+                continue;
+            }
+            let artifact = self.binaries.members.iter().position(|(at, _)| *at == index);
+            let item = match artifact {
+                Some(at) if self.moves(at) => {
+                    let audited = &self.plan.audit.artifacts[at].artifact;
+                    let source = self.plan.artifacts[at].as_ref().unwrap_or(&audited.source).clone();
+                    let entry =
+                        Entry::file(audited.path.as_str(), member.mode_or_default() | 0o755, member.modified);
+                    added.push((source.size(), entry, source));
+                    new_item(
+                        Entry::like(member),
+                        Arc::new(Bytes::from(shim::script(&audited.path).into_bytes())),
+                    )
+                }
+                Some(at) => match &self.plan.artifacts[at] {
+                    Some(source) => new_item(Entry::like(member), source.clone()),
+                    None => Item::Raw { archive: &package.archive, index },
+                },
+                None => match &self.wheel_file {
+                    Some(text) if index == package.dist_info.wheel => {
+                        new_item(Entry::like(member), Arc::new(Bytes::from(text.clone())))
+                    }
+                    _ => Item::Raw { archive: &package.archive, index },
+                },
+            };
+            let metadata = member.path.is_below(&package.dist_info.dir);
+            if metadata { dist_info.push(item) } else { before.push(item) }
+        }
+        added.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
+        before.extend(added.into_iter().map(|(_, entry, source)| new_item(entry, source)));
+        before.extend(dist_info);
+        let total = before.iter().map(|item| if let Item::New { size, .. } = item { *size } else { 0 }).sum();
+        Ok((before, total))
+    }
+}
+
+impl Change<'_> {
+    fn bill_of_materials(
+        &self,
+        engine: &Engine<'_>,
+        name: &str,
+        written: &[Written],
+        timestamp: Option<u64>,
+    ) -> Result<Vec<u8>> {
+        let audit = &self.plan.audit;
+        let owners = PackageDb::open(engine.options.sysroot.as_deref());
+        let grafted = &self.plan.grafted;
+        let mut carried = Vec::with_capacity(grafted.len());
+        for lib in grafted {
+            let Some(library) = lib.libraries.first().and_then(|index| audit.libraries.get(*index)) else {
+                continue;
+            };
+            let Location::Host(host_path) = &library.real else { continue };
+            let needs = library.result.needs.iter().filter_map(|need| match need.target {
+                Target::Library(index) => grafted.iter().position(|other| other.libraries.contains(&index)),
+                _ => None,
+            });
+            carried.push(sbom::Carried {
+                original: &lib.original,
+                carried_path: &lib.path,
+                sha256: lib.sha256,
+                carried_sha256: written.iter().find(|w| w.name == lib.path.as_str()).map(|w| w.sha256),
+                host_path,
+                version: None,
+                needs: needs.collect(),
+            });
+        }
+        let existing =
+            self.package.archive.find(name).map(|index| self.package.archive.read(index)).transpose()?;
+        let wheel = sbom::WheelId {
+            name: self.package.name.dist(),
+            version: self.package.name.version(),
+            file_name: &self.name.to_string(),
+            timestamp,
+        };
+        sbom::build(&wheel, &carried, &|path| owners.owner(path), existing.as_deref())
+    }
+}
+
+fn new_item<'a>(entry: Entry, source: Arc<dyn ByteSource>) -> Item<'a> {
+    Item::New { entry, size: source.size(), produce: Box::new(move || source.open()) }
+}
+
+fn same_set(a: &[String], b: &[String]) -> bool {
+    let sorted = |tags: &[String]| tags.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    sorted(a) == sorted(b)
+}
