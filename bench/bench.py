@@ -1,0 +1,159 @@
+"""Compares spokeshave with auditwheel; see bench/run."""
+
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+MB = 1e6
+
+# What issue 2 asks for, by the beginning of the wheel's name.
+FASTER = {"GDAL": 10, "pycurl": 20}
+OVER_FLOOR = {"GDAL": 1.5}
+
+
+def tool(name, out, wheel, jobs):
+    if name == "spokeshave":
+        return [RELEASE / "spokeshave", "repair", "--jobs", str(jobs), "-w", out, wheel]
+    return [pathlib.Path(sys.executable).parent / "auditwheel", "repair", "-w", out, wheel]
+
+
+def finished(process):
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{process.args}: exit {process.returncode}\n{process.stdout.read().decode()}")
+    return usage
+
+
+def start(command, out):
+    shutil.rmtree(out, ignore_errors=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def timed(command, out):
+    """Wall time and CPU time (children included), in seconds."""
+    began = time.perf_counter()
+    usage = finished(start(command, out))
+    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+
+
+def children(pid):
+    try:
+        found = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(below for child in found for below in children(child))]
+
+
+def memory(command, out):
+    """Peak of VmHWM and of RssAnon over the processes of the tree, in bytes, looked at every 2 ms."""
+    process = start(command, out)
+    peak = {"VmHWM": 0, "RssAnon": 0}
+    over = threading.Event()
+
+    def watch():
+        while not over.wait(0.002):
+            for pid in children(str(process.pid)):
+                try:
+                    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+                except OSError:
+                    continue
+                for line in lines:
+                    key, _, value = line.partition(":")
+                    if key in peak:
+                        peak[key] = max(peak[key], int(value.split()[0]) * 1024)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        finished(process)
+    finally:
+        over.set()
+        watcher.join()
+    return peak["VmHWM"], peak["RssAnon"]
+
+
+def changed_members(before, after, into):
+    """Unpacks the members of `after` that `before` has not, or not with these bytes; their paths."""
+    with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
+        known = {info.filename: (info.CRC, info.file_size) for info in old.infolist()}
+        infos = [i for i in new.infolist() if not i.is_dir() and known.get(i.filename) != (i.CRC, i.file_size)]
+        return [new.extract(info, into) for info in infos]
+
+
+def goal(met):
+    return "" if met is None else "   goal met" if met else "   GOAL MISSED"
+
+
+def compare(wheel, rounds, jobs, scratch):
+    name = wheel.name.split("-")[0]
+    out = {tool_name: scratch / tool_name for tool_name in ("spokeshave", "auditwheel")}
+    command = {n: tool(n, out[n], wheel, jobs) for n in out}
+    for n in out:
+        timed(command[n], out[n])
+    result = {n: next(out[n].glob("*.whl")) for n in out}
+    changed = changed_members(wheel, result["spokeshave"], scratch / "changed")
+    sizes = sorted((os.path.getsize(path) for path in changed), reverse=True)
+    floor_command = [RELEASE / "examples" / "floor", str(jobs), *changed]
+
+    wall, cpu, floor = ({n: [] for n in out} for _ in range(3))
+    for _ in range(rounds):
+        for n in out:
+            seconds, busy = timed(command[n], out[n])
+            wall[n].append(seconds)
+            cpu[n].append(busy)
+        said = subprocess.run(floor_command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        floor["spokeshave"].append(float(said.split()[0]))
+    peaks = {n: [max(values) for values in zip(*(memory(command[n], out[n]) for _ in range(3)))] for n in out}
+
+    median = statistics.median
+    ours, theirs = "spokeshave", "auditwheel"
+    print(f"\n{wheel.name}: {len(sizes)} members change, {sum(sizes) / MB:.1f} MB; {jobs} jobs, {rounds} rounds")
+    print(f"{'':24}{ours:>12}{theirs:>12}{'ratio':>9}")
+
+    def row(label, a, b, unit, met=None):
+        print(f"{label:24}{a:12.3f}{b:12.3f}{b / a:9.2f}  {unit}{goal(met)}")
+
+    a, b = median(wall[ours]), median(wall[theirs])
+    row("wall time, median", a, b, "s", b / a >= FASTER[name] if name in FASTER else None)
+    print(f"{'  least … most':24}{min(wall[ours]):.3f} … {max(wall[ours]):.3f} | {min(wall[theirs]):.3f} … {max(wall[theirs]):.3f}  s")
+    row("CPU time, median", median(cpu[ours]), median(cpu[theirs]), "s")
+    row("peak memory (VmHWM)", peaks[ours][0] / MB, peaks[theirs][0] / MB, "MB")
+    bound = 3 * sum(sizes[:jobs]) + 32 * 1024 * 1024
+    row("peak anonymous memory", peaks[ours][1] / MB, peaks[theirs][1] / MB, f"MB (bound {bound / MB:.1f})", peaks[ours][1] < bound)
+    a, b = (result[n].stat().st_size for n in (ours, theirs))
+    row("output", a / MB, b / MB, "MB", a <= b)
+    a, b = median(wall[ours]), median(floor[ours])
+    met = a / b <= OVER_FLOOR[name] if name in OVER_FLOOR else None
+    print(f"{'libdeflate 6 alone':24}{b:12.3f}{'':12}{a / b:9.2f}  s; we need that many times as long{goal(met)}")
+    if result[ours].name != result[theirs].name:
+        print(f"names differ: {result[ours].name}\n              {result[theirs].name}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("wheels", nargs="*", type=pathlib.Path)
+    given = parser.parse_args()
+    wheels = given.wheels
+    if not wheels:
+        built = pathlib.Path(os.environ["SPOKESHAVE_TEST_WHEELS"]).glob("*.whl")
+        wheels = sorted(built, key=lambda wheel: wheel.name.lower())
+    for wheel in wheels:
+        with tempfile.TemporaryDirectory(prefix="spokeshave-bench-") as scratch:
+            compare(wheel, given.rounds, given.jobs, pathlib.Path(scratch))
+            sys.stdout.flush()
+
+
+main()
