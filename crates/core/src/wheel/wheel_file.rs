@@ -117,41 +117,33 @@ impl WheelFile {
             pure != self.root_is_purelib() || (!pure && self.get("Root-Is-Purelib").is_none())
         });
         let purelib_wanted = purelib_wanted.map(|pure| ("Root-Is-Purelib", vec![pure.to_string()]));
-        let mut new = self.text.clone();
-        // A change moves what follows, so the later one in the file goes first.
-        let mut changes: Vec<(&str, Vec<String>)> = tags_wanted.into_iter().chain(purelib_wanted).collect();
-        changes.sort_by_key(|(key, _)| std::cmp::Reverse(self.last_line_of(key)));
-        for (key, values) in changes {
-            self.replace(&mut new, key, &values);
+        let mut wanted: Vec<(&str, Vec<String>)> = tags_wanted.into_iter().chain(purelib_wanted).collect();
+        if wanted.is_empty() {
+            return self.text.clone().into_bytes();
         }
-        new.into_bytes()
-    }
-
-    fn last_line_of(&self, key: &str) -> usize {
-        let of_key = self.fields.iter().filter(|field| field.key.eq_ignore_ascii_case(key));
-        of_key.map(|field| field.lines.start).max().unwrap_or(self.end)
-    }
-
-    /// Puts `values` where the key's first line is (or after the last header) and drops its other lines.
-    fn replace(&self, text: &mut String, key: &str, values: &[String]) {
-        let mut lines: String =
-            values.iter().map(|value| format!("{key}: {value}{}", self.newline)).collect();
-        let mut of_key: Vec<Range<usize>> = self
-            .fields
-            .iter()
-            .filter(|field| field.key.eq_ignore_ascii_case(key))
-            .map(|field| field.lines.clone())
-            .collect();
-        if of_key.is_empty() {
-            if self.end > 0 && !self.text.get(..self.end).is_some_and(|head| head.ends_with('\n')) {
-                lines.insert_str(0, self.newline);
+        let mut head = String::with_capacity(self.text.len());
+        for field in &self.fields {
+            match wanted.iter_mut().find(|(key, _)| field.key.eq_ignore_ascii_case(key)) {
+                // The first line of the key takes all values, the others go.
+                Some((key, values)) => {
+                    values.drain(..).for_each(|value| self.push_line(&mut head, key, &value))
+                }
+                None => head.push_str(self.text.get(field.lines.clone()).unwrap_or_default()),
             }
-            of_key.push(self.end..self.end);
         }
-        let first = of_key.remove(0);
-        for range in of_key.into_iter().rev() {
-            text.replace_range(range, "");
+        for (key, values) in wanted {
+            for value in values {
+                if !head.is_empty() && !head.ends_with('\n') {
+                    head.push_str(self.newline);
+                }
+                self.push_line(&mut head, key, &value);
+            }
         }
-        text.replace_range(first, &lines);
+        head.push_str(self.text.get(self.end..).unwrap_or_default());
+        head.into_bytes()
+    }
+
+    fn push_line(&self, text: &mut String, key: &str, value: &str) {
+        text.push_str(&format!("{key}: {value}{}", self.newline));
     }
 }
