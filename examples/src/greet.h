@@ -1,0 +1,5 @@
+#include <stddef.h>
+
+/* Writes a framed greeting of `name` to `out`, at most `size` bytes; returns the bytes that it takes, without the closing
+   NUL. */
+size_t greet(char *out, size_t size, const char *name);
