@@ -1,9 +1,13 @@
+#define _GNU_SOURCE
 #include "greet.h"
 #include "text.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 size_t greet(char *out, size_t size, const char *name) {
+    /* New in glibc 2.17: this is what keeps the wheels from an older tag. */
+    const char *word = secure_getenv("GREETING");
     char line[128];
-    snprintf(line, sizeof line, "Hello, %s!", name);
+    snprintf(line, sizeof line, "%s, %s!", word != NULL ? word : "Hello", name);
     return text_frame(out, size, line);
 }
