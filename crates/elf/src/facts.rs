@@ -111,6 +111,18 @@ impl ElfFacts {
             || (!stem.is_ascii() && self.python_extension)
     }
 
+    /// The processor level above the baseline that it needs (`GNU_PROPERTY_X86_ISA_1_NEEDED`, x86-64 psABI supplement).
+    pub fn x86_level(&self) -> Option<String> {
+        const BASELINE: u32 = 1;
+        match self.x86_isa_needed & !BASELINE {
+            0 => None,
+            bits if bits & !0xf != 0 => Some(format!("unknown x86-64 level ({bits:#x})")),
+            bits if bits & 8 != 0 => Some("x86-64-v4".to_owned()),
+            bits if bits & 4 != 0 => Some("x86-64-v3".to_owned()),
+            _ => Some("x86-64-v2".to_owned()),
+        }
+    }
+
     fn read_versions(&mut self, image: &Image<'_>) -> Result<()> {
         for need in image.version_needs()? {
             let names = need.aux.iter().map(|aux| image.text(aux.name.into()).map(str::to_owned));

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use spokeshave_core::{AuditResult, Error, GraftedLib, PackagePath, PatchKind, Result, Status, Subject, Target, Which};
+use spokeshave_core::{
+    AuditResult, Error, GraftedLib, PackagePath, PatchKind, Result, Status, Subject, Target, Which,
+};
 
 use crate::change::{Changes, PathTag, SearchPath};
 use crate::facts::ElfFacts;
@@ -91,11 +93,7 @@ fn search_path(
     needed_dirs: Vec<PackagePath>,
 ) -> Option<SearchPath> {
     let facts = &detail.facts;
-    let (tag, old) = match (facts.runpath.as_slice(), facts.rpath.as_slice()) {
-        ([], rpath) => (PathTag::Rpath, rpath),
-        (runpath, _) => (PathTag::Runpath, runpath),
-    };
-    let old: Vec<&str> = old.iter().flat_map(|list| list.split(':')).collect();
+    let (tag, old) = present_path(facts);
     let here = path.parent();
     let inside = |entry: &str| origin_relative(entry).and_then(|relative| here.resolve(relative));
 
@@ -128,6 +126,15 @@ fn search_path(
     Some(SearchPath { tag, entries })
 }
 
+/// The search path that the loader takes: `DT_RUNPATH` if there is one, and of several entries the last.
+fn present_path(facts: &ElfFacts) -> (PathTag, Vec<&str>) {
+    let (tag, list) = match facts.runpath.last() {
+        Some(list) => (PathTag::Runpath, Some(list)),
+        None => (PathTag::Rpath, facts.rpath.last()),
+    };
+    (tag, list.map(|list| list.split(':').collect()).unwrap_or_default())
+}
+
 /// What follows `$ORIGIN` or `${ORIGIN}` in a search path entry; `None` when it does not begin with it.
 fn origin_relative(entry: &str) -> Option<&str> {
     let rest = entry.strip_prefix("$ORIGIN").or_else(|| entry.strip_prefix("${ORIGIN}"))?;
@@ -140,14 +147,12 @@ fn origin_relative(entry: &str) -> Option<&str> {
 /// `Editable`: the present search path and then the linked paths.
 fn editable(subject: Subject<'_>, detail: &Detail) -> Changes {
     let Which::Artifact(index) = subject.which else { return Changes::default() };
-    let facts = &detail.facts;
-    let (tag, old) = match facts.rpath.as_slice() {
-        [] => (PathTag::Runpath, &facts.runpath),
-        _ if facts.runpath.is_empty() => (PathTag::Rpath, &facts.rpath),
-        _ => (PathTag::Runpath, &facts.runpath),
-    };
-    let mut entries: Vec<String> = old.iter().flat_map(|list| list.split(':')).map(str::to_owned).collect();
-    let linked = subject.audit.artifacts.get(index).map(|a| a.artifact.linked_paths.as_slice()).unwrap_or_default();
+    let (tag, old) = present_path(&detail.facts);
+    let mut entries: Vec<String> = old.into_iter().map(str::to_owned).collect();
+    // Without a path so far, the linked paths are the file's own affair: its dependencies have theirs.
+    let tag = if entries.is_empty() { PathTag::Runpath } else { tag };
+    let linked =
+        subject.audit.artifacts.get(index).map(|a| a.artifact.linked_paths.as_slice()).unwrap_or_default();
     let before = entries.len();
     for dir in linked.iter().map(|dir| dir.display().to_string()) {
         if !entries.contains(&dir) {

@@ -92,18 +92,8 @@ fn forbidden(node: &Node, policies: &Policies, bars: &mut Vec<Bar>) {
     }
 }
 
-/// The processor level that a file needs, if it is above the baseline (`GNU_PROPERTY_X86_ISA_1_NEEDED`, x86-64 psABI
-/// supplement).
+/// The processor level above the baseline that a file needs.
 fn isa(node: &Node, policies: &Policies) -> Option<String> {
-    const BASELINE: u32 = 1;
-    if policies.target().architecture != Some(Architecture::X86_64) {
-        return None;
-    }
-    match node.facts.x86_isa_needed & !BASELINE {
-        0 => None,
-        bits if bits & !0xf != 0 => Some(format!("unknown x86-64 level ({bits:#x})")),
-        bits if bits & 8 != 0 => Some("x86-64-v4".to_owned()),
-        bits if bits & 4 != 0 => Some("x86-64-v3".to_owned()),
-        _ => Some("x86-64-v2".to_owned()),
-    }
+    let x86_64 = policies.target().architecture == Some(Architecture::X86_64);
+    node.facts.x86_level().filter(|_| x86_64)
 }
