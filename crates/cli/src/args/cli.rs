@@ -11,9 +11,10 @@ use spokeshave_core::{Globs, Include, OptionValues, Options, Result};
 use super::values;
 
 /// Makes native binaries portable: finds the shared libraries that a wheel needs and its target will not have,
-/// carries copies of them along, and rewrites the references. On any host, for any target, with no other program.
+/// carries copies of them along, and rewrites the references. On any host for any target, with no other program
+/// installed.
 #[derive(Debug, Parser)]
-#[command(name = "spokeshave", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "spokeshave", version, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 failed (at least one input), 2 usage.")]
 pub struct Cli {
     /// How to talk.
@@ -34,7 +35,7 @@ pub struct TerminalArgs {
     /// Print nothing but errors (and JSON, if asked for)
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Colours [NO_COLOR and CLICOLOR_FORCE are respected by `auto`]
+    /// Whether to use colours; `auto` looks at the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub color: ColorChoice,
 }
@@ -158,7 +159,7 @@ pub struct SearchArgs {
     pub plat: String,
     /// Search this directory before all others (repeatable)
     #[arg(short, long, visible_alias = "add-path", value_name = "DIR")]
-    #[arg(value_parser = PathBufValueParser::new().try_map(values::directory))]
+    #[arg(value_parser = PathBufValueParser::new().try_map(std::path::absolute))]
     pub lib_dir: Vec<PathBuf>,
     /// The root directory of the target system, in place of this machine's
     #[arg(long, value_name = "DIR", value_parser = PathBufValueParser::new().try_map(values::directory))]
@@ -172,6 +173,12 @@ pub struct SearchArgs {
 }
 
 impl SearchArgs {
+    /// What is odd about the values but may be meant.
+    pub fn warnings(&self) -> Vec<String> {
+        let absent = self.lib_dir.iter().filter(|dir| !dir.is_dir());
+        absent.map(|dir| format!("--lib-dir {}: no such directory", dir.display())).collect()
+    }
+
     /// The engine's options for an audit.
     pub fn options(&self, backend: OptionValues) -> Result<Options> {
         Ok(Options {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ColorChoice, ValueEnum as _};
 use spokeshave_core::Globs;
 
-/// A directory that is there, as an absolute path (what lies below it is compared with others by its text).
+/// A directory that is there, as an absolute path: what lies below it is told by the beginning of its path.
 pub fn directory(path: PathBuf) -> Result<PathBuf, String> {
     match fs_err::metadata(&path) {
         Ok(meta) if meta.is_dir() => std::path::absolute(&path).map_err(|error| error.to_string()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use spokeshave_core::pipeline::{AuditReport, Engine};
 use spokeshave_core::{OptionValues, Repairer, Result};
 
-use super::{environment, report_failure};
+use super::{environment, report_failure, warn};
 use crate::args::{SearchArgs, TerminalArgs};
 use crate::exit::Exit;
 use crate::terminal::{Console, Output};
@@ -25,6 +25,7 @@ impl Look<'_> {
     /// Audits the inputs one after the other and prints `render` of each report, or its JSON.
     pub fn run(self, render: impl Fn(&AuditReport, bool) -> String, out: &mut Output) -> Result<Exit> {
         let (options, env) = (self.search.options(self.given)?, environment());
+        warn(self.search, self.terminal);
         let mut exit = Exit::Done;
         let mut printed = false;
         for input in inputs::expand(self.inputs) {
@@ -50,7 +51,7 @@ impl Look<'_> {
                     }
                 }
                 Err((input, error)) => {
-                    report_failure(&input, &error, self.json, out)?;
+                    report_failure(&input, error, self.json, out)?;
                     exit = Exit::Failed;
                 }
             }

@@ -18,7 +18,8 @@ use std::path::Path;
 use serde::Serialize;
 use spokeshave_core::Result;
 
-use crate::terminal::{ErrorReport, Output, print_error};
+use crate::args::{SearchArgs, TerminalArgs};
+use crate::terminal::{ErrorReport, Output, message, print_error, print_warning};
 
 /// What `--json` prints in place of a report.
 #[derive(Serialize)]
@@ -28,12 +29,22 @@ struct Failure {
 }
 
 /// Reports an input that failed; the run goes on.
-fn report_failure(input: &Path, error: &anyhow::Error, json: bool, out: &mut Output) -> Result<()> {
-    print_error(error);
+fn report_failure(input: &Path, error: anyhow::Error, json: bool, out: &mut Output) -> Result<()> {
     if json {
-        out.json(&Failure { input: input.display().to_string(), error: ErrorReport::new(error) })?;
+        out.json(&Failure { input: input.display().to_string(), error: ErrorReport::new(&error) })?;
     }
+    // An error that names only a member does not say of which input.
+    let name = input.file_name().unwrap_or_default().to_string_lossy();
+    let named = message(&error).contains(&*name);
+    print_error(&if named { error } else { error.context(input.display().to_string()) });
     Ok(())
+}
+
+/// Prints what is odd about the options.
+fn warn(search: &SearchArgs, terminal: &TerminalArgs) {
+    for warning in search.warnings().iter().filter(|_| !terminal.quiet) {
+        print_warning(warning);
+    }
 }
 
 /// The environment as a value; what is not Unicode can't be a path list or a tag that is meant here.

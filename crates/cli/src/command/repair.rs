@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use spokeshave_core::pipeline::{Engine, RepairReport, WheelOptions};
 use spokeshave_core::{Error, OptionValues, Repairer, Result};
 
-use super::{environment, report_failure};
+use super::{environment, report_failure, warn};
 use crate::args::{RepairArgs, TerminalArgs};
 use crate::exit::Exit;
 use crate::terminal::{Console, Output};
@@ -21,6 +21,7 @@ pub fn repair(
 ) -> Result<Exit> {
     let (options, wheel, env) = (args.options(given)?, args.wheel_options(), environment());
     let wheels = inputs::expand_wheels(&args.wheels);
+    warn(&args.search, terminal);
     let several = wheels.len() > 1;
     let mut exit = Exit::Done;
     let mut outputs: Vec<(PathBuf, PathBuf)> = Vec::new();
@@ -59,7 +60,7 @@ pub fn repair(
                 }
             }
             Err((input, error)) => {
-                report_failure(&input, &error, args.json, out)?;
+                report_failure(&input, error, args.json, out)?;
                 exit = Exit::Failed;
             }
         }

@@ -15,7 +15,7 @@ pub fn repair(report: &RepairReport, elapsed: Duration, verbose: bool) -> String
     let nothing = match report.outcome {
         Outcome::Repaired => "",
         Outcome::Unchanged => ": nothing is to be changed",
-        Outcome::Pure => ": holds no binaries to repair",
+        Outcome::Pure => ": a pure wheel, no binaries to repair",
     };
     let mut text = format!("{}{nothing}\n", paint(HEADING, name));
     let mut field =
@@ -149,7 +149,7 @@ mod tests {
             ..bare.clone()
         };
         insta::assert_snapshot!(text(&pure, false), @"
-        demo-1.0-py3-none-any.whl: holds no binaries to repair
+        demo-1.0-py3-none-any.whl: a pure wheel, no binaries to repair
           tag       any
           copied    wheelhouse/demo-1.0-py3-none-any.whl (840 B) in 0.12 s
         ");

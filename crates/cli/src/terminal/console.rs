@@ -72,14 +72,14 @@ impl EventSink for Console {
         let mut state = self.state();
         match event {
             Event::Warning(text) => {
-                if state.warned.insert(text.clone()) && self.print_warnings {
-                    let yellow = style::WARNING;
-                    state.line(&format!("{yellow}warning{yellow:#}: {}{text}", self.prefix));
+                let line = format!("{}: {}{text}", style::paint(style::WARNING, "warning"), self.prefix);
+                let new = state.warned.insert(text);
+                if new && self.print_warnings {
+                    state.line(&line);
                 }
             }
             Event::Detail(text) if self.verbose => {
-                let dim = style::DIM;
-                state.line(&format!("{dim}{}{text}{dim:#}", self.prefix));
+                state.line(&style::paint(style::DIM, format!("{}{text}", self.prefix)));
             }
             Event::Progress { done, total } if self.bar_wanted => state.progress(done, total),
             _ => {}

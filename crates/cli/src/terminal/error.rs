@@ -24,18 +24,13 @@ impl ErrorReport {
     /// Takes `error` apart.
     pub fn new(error: &anyhow::Error) -> Self {
         match core_error(error) {
-            Some(core) => {
-                let message = chain(error);
-                let around = message.strip_suffix(&core.to_string()).unwrap_or_default();
-                let path = core.path.clone();
-                ErrorReport {
-                    what: format!("{around}{}", core.what),
-                    path,
-                    offset: core.offset,
-                    hint: core.hint.clone(),
-                }
-            }
-            None => ErrorReport { what: chain(error), path: None, offset: None, hint: None },
+            Some(core) => ErrorReport {
+                what: message(error).replacen(&core.to_string(), &core.what, 1),
+                path: core.path.clone(),
+                offset: core.offset,
+                hint: core.hint.clone(),
+            },
+            None => ErrorReport { what: message(error), path: None, offset: None, hint: None },
         }
     }
 }
@@ -47,10 +42,9 @@ pub fn core_error(error: &anyhow::Error) -> Option<&Error> {
 
 /// `error: …` and, when something can be done about it, `hint: …`; lines end with a line feed.
 fn error_text(error: &anyhow::Error) -> String {
-    let (red, bold) = (style::ERROR, style::HINT);
-    let mut text = format!("{red}error{red:#}: {}\n", chain(error));
+    let mut text = format!("{}: {}\n", style::paint(style::ERROR, "error"), message(error));
     if let Some(hint) = core_error(error).and_then(|core| core.hint.as_deref()) {
-        text += &format!("{bold}hint{bold:#}: {hint}\n");
+        text += &format!("{}: {hint}\n", style::paint(style::HINT, "hint"));
     }
     text
 }
@@ -60,8 +54,13 @@ pub fn print_error(error: &anyhow::Error) {
     let _ = anstream::stderr().write_all(error_text(error).as_bytes());
 }
 
+/// Prints a warning on stderr.
+pub fn print_warning(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}: {text}", style::paint(style::WARNING, "warning"));
+}
+
 /// The error with its causes, outermost first; a cause that the message before it tells already is not told twice.
-fn chain(error: &anyhow::Error) -> String {
+pub fn message(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
@@ -107,5 +106,10 @@ mod tests {
         error: a.whl: can't be read: failed to open file `no/such/file`: No such file or directory (os error 2)
         hint: look
         ");
+        let what = ErrorReport::new(&error).what;
+        assert!(
+            what.starts_with("can't be read: ") && what.contains("No such file"),
+            "the cause is not lost: {what}"
+        );
     }
 }

@@ -5,7 +5,7 @@ mod error;
 mod output;
 
 pub use console::Console;
-pub use error::{ErrorReport, core_error, print_error};
+pub use error::{ErrorReport, core_error, message, print_error, print_warning};
 pub use output::Output;
 
 /// Decides for both streams; `auto` looks at the stream and at NO_COLOR, CLICOLOR and CLICOLOR_FORCE.

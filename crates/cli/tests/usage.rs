@@ -1,0 +1,115 @@
+//! Help, usage errors, streams: the program as a shell sees it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use spokeshave_testkit::Outcome;
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spokeshave"));
+    command.args(args).env_remove("AUDITWHEEL_PLAT").env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+    command
+}
+
+fn spokeshave(args: &[&str]) -> Outcome {
+    Outcome::of(&mut command(args))
+}
+
+#[test]
+fn every_option_of_the_manual_is_there() {
+    let help = spokeshave(&["repair", "--help"]).exits(0).stdout;
+    let options = "--wheel-dir --lib-dir --add-path --ldpaths --no-system-paths --sysroot --plat --only-plat \
+                   --no-update-tags --disable-isa-ext-check --exclude --include --mangle-included --no-mangle \
+                   --lib-sdir --compression-level --strip --dry-run --jobs --verbose --quiet --color --json \
+                   --no-sbom";
+    for option in options.split_whitespace() {
+        assert!(help.contains(option), "{option} is not in\n{help}");
+    }
+    for short in ["-w,", "-l,", "-L,", "-z,", "-j,", "-n,", "-v,", "-q,"] {
+        assert!(help.contains(short), "{short} is not in\n{help}");
+    }
+}
+
+#[test]
+fn backends_declare_their_own_options() {
+    let help = spokeshave(&["tree", "--help"]).exits(0).stdout;
+    let (ours, elf) = help.split_once("Options for elf:").expect(&help);
+    assert!(elf.contains("--ldpaths") && !ours.contains("--ldpaths"), "{help}");
+    assert!(spokeshave(&["backends"]).exits(0).stdout.contains("--ldpaths"));
+}
+
+#[test]
+fn usage_errors_exit_2() {
+    spokeshave(&[]).exits(2);
+    spokeshave(&["repair"]).exits(2).complains(&["<WHEEL>"]);
+    spokeshave(&["repiar", "x.whl"]).exits(2).complains(&["'repair'"]);
+    spokeshave(&["repair", "--lib-dri", "x", "x.whl"]).exits(2).complains(&["'--lib-dir'"]);
+    spokeshave(&["repair", "--ldpath", "x", "x.whl"]).exits(2).complains(&["'--ldpaths'"]);
+    spokeshave(&["repair", "-z", "10", "x.whl"]).exits(2).complains(&["0..=9"]);
+    spokeshave(&["repair", "-j", "0", "x.whl"]).exits(2).complains(&["--jobs"]);
+    spokeshave(&["repair", "-v", "-q", "x.whl"]).exits(2);
+    spokeshave(&["repair", "--exclude", "a[", "x.whl"]).exits(2).complains(&["--exclude", "not a glob"]);
+    spokeshave(&["repair", "--include", "liba=../b", "x.whl"])
+        .exits(2)
+        .complains(&["--include", "climbs out"]);
+    spokeshave(&["repair", "--sysroot", "no/such/place", "x.whl"]).exits(2).complains(&["no such directory"]);
+    spokeshave(&["completions", "tcsh"]).exits(2).complains(&["zsh"]);
+}
+
+#[test]
+fn failures_exit_1_and_name_the_input() {
+    let none =
+        spokeshave(&["repair", "no/such/*.whl"]).exits(1).complains(&["no/such/*.whl", "no file matches"]);
+    assert_eq!(none.stdout, "");
+    spokeshave(&["repair", "src"]).exits(1).complains(&["src: is a directory", "hint: ", "src/*.whl"]);
+    let text = spokeshave(&["show", "Cargo.toml"]).exits(1).complains(&["Cargo.toml"]);
+    assert_eq!(text.stdout, "");
+    let warned = spokeshave(&["show", "-l", "no/such", "Cargo.toml"]).exits(1);
+    warned.complains(&["warning: --lib-dir", "no/such: no such directory"]);
+}
+
+#[test]
+fn colours_are_asked_for_or_guessed() {
+    let coloured = |args: &[&str], env: Option<&str>| {
+        let mut command = command(args);
+        if let Some(name) = env {
+            command.env(name, "1");
+        }
+        Outcome::of(&mut command).stderr.contains('\x1b')
+    };
+    let (failure, usage) = (["show", "absent"], ["show", "--absent"]);
+    for args in [&failure[..], &usage] {
+        let with = |color: &'static str| [args, &[color]].concat();
+        assert!(!coloured(args, None), "a pipe is no terminal");
+        assert!(coloured(args, Some("CLICOLOR_FORCE")));
+        assert!(coloured(&with("--color=always"), Some("NO_COLOR")));
+        assert!(!coloured(&with("--color=never"), Some("CLICOLOR_FORCE")));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for args in [&["completions", "bash"][..], &["repair", "--help"]] {
+        let mut child = command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stream_that_takes_nothing_is_an_error() {
+    let script = r#""$0" completions zsh >/dev/full"#;
+    let outcome = Outcome::of(Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_spokeshave")]));
+    outcome.exits(1).complains(&["stdout", "No space left"]);
+}
+
+#[test]
+fn completions_know_the_options_of_backends() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = spokeshave(&["completions", shell]).exits(0).stdout;
+        assert!(script.contains("ldpaths"), "{shell}");
+    }
+}
