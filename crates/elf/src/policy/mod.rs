@@ -3,6 +3,8 @@
 mod file;
 mod names;
 mod policies;
+#[cfg(test)]
+mod tests;
 
 pub use names::is_libpython;
 pub use policies::Policies;

@@ -14,10 +14,10 @@ pub struct Policies {
     target: Target,
     /// By index: the tag, then its aliases, all with their architecture.
     tags: Vec<Vec<String>>,
-    libraries: HashMap<String, usize>,
-    versions: HashMap<String, usize>,
+    pub(super) libraries: HashMap<String, usize>,
+    pub(super) versions: HashMap<String, usize>,
     /// By library, by symbol: the first policy that allows it.
-    forbidden: BTreeMap<String, BTreeMap<String, usize>>,
+    pub(super) forbidden: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
 impl Policies {

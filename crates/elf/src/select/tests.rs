@@ -1,1 +1,6 @@
 //! Selection over closures made by hand.
+
+mod android;
+mod choice;
+mod package;
+mod words;

@@ -1,0 +1,51 @@
+use spokeshave_core::Obstacle;
+
+use super::package::Package;
+
+fn package() -> Package {
+    Package::x86_64()
+        .file("pkg/ext.so", &["libxml2.so.2", "libc.so.6"])
+        .versions("libc.so.6", &["GLIBC_2.2.5", "GLIBC_2.9", "GLIBC_2.14"])
+        .host("libxml2.so.2", &["libc.so.6", "libicu.so.72"])
+        .versions("libc.so.6", &["GLIBC_2.33", "GLIBC_2.34"])
+        .host("libicu.so.72", &[])
+}
+
+#[test]
+fn obstacles_name_the_file_the_symbol_the_provider_and_the_tag() {
+    let namer = |node: usize, _: &str, version: &str| Some(format!("f{node}_{}", version.len()));
+    let obstacles = package().auto().obstacles(&namer);
+    let version = |file: &str, what: &str, tag: &str| Obstacle {
+        file: file.to_owned(),
+        what: what.to_owned(),
+        provider: Some("libc.so.6".to_owned()),
+        tag: Some(tag.to_owned()),
+        repairable: false,
+    };
+    let library = Obstacle {
+        file: "pkg/ext.so".to_owned(),
+        what: "libxml2.so.2".to_owned(),
+        provider: Some("/usr/lib/libxml2.so.2".to_owned()),
+        tag: None,
+        repairable: true,
+    };
+    assert_eq!(
+        obstacles,
+        [
+            library,
+            version("/usr/lib/libxml2.so.2", "GLIBC_2.34", "manylinux_2_34_x86_64"),
+            version("pkg/ext.so", "f0_10@GLIBC_2.14", "manylinux_2_17_x86_64"),
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_says_what_and_what_to_do() {
+    assert_eq!(
+        package().plat("manylinux_2_12").refused(),
+        "the package can't be manylinux_2_12_x86_64:\n  \
+         /usr/lib/libxml2.so.2 needs GLIBC_2.34 of libc.so.6 (manylinux_2_34_x86_64 allows it)\n  \
+         pkg/ext.so needs memcpy@GLIBC_2.14 of libc.so.6 (manylinux_2_17_x86_64 allows it)\n\
+         hint: build it on an older system, or pass `--plat manylinux_2_34_x86_64`, the best that it fits"
+    );
+}
