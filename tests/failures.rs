@@ -145,24 +145,34 @@ fn hostile_wheels_are_refused() {
     let bench = bench();
     let libs = libs(&bench);
     let good = libs.demo().pack(bench.dir());
-    for (what, program) in [
-        ("empty", "data = b''"),
-        ("no zip", "data = b'PK' * 5000"),
-        ("cut in the middle", "data = data[:len(data) // 2]"),
-        ("cut at the end", "data = data[:-1]"),
-        ("climbs out", "data = archive(members + [('../../evil.py', b'x')])"),
-        ("absolute", "data = archive(members + [('/etc/evil', b'x')])"),
-        ("drive letter", r"data = archive(members + [('C:\\evil.py', b'x')])"),
-        ("twice", "data = archive(members + [members[0]])"),
+    for (what, says, program) in [
+        ("empty", "not a zip file", "data = b''"),
+        ("no zip", "not a zip file", "data = b'PK' * 5000"),
+        ("cut in the middle", "cut off", "data = data[:len(data) // 2]"),
+        ("cut at the end", "cut off", "data = data[:-1]"),
+        ("climbs out", "../../evil.py", "data = archive(members + [('../../evil.py', b'x')])"),
+        ("absolute", "/etc/evil", "data = archive(members + [('/etc/evil', b'x')])"),
+        ("drive letter", "evil.py: unsafe path", r"data = archive(members + [('C:\\evil.py', b'x')])"),
+        ("twice", "two members of this name", "data = archive(members + [members[0]])"),
         (
+            "encrypted",
             "encrypted",
             "data = data.replace(b'PK\\x01\\x02\\x14\\x03\\x14\\0\\0\\0', b'PK\\x01\\x02\\x14\\x03\\x14\\0\\x01\\0').replace(b'PK\\x03\\x04\\x14\\0\\0\\0', b'PK\\x03\\x04\\x14\\0\\x01\\0')",
         ),
-        ("no dist-info", "data = archive([m for m in members if 'dist-info' not in m[0]])"),
-        ("no WHEEL", "data = archive([m for m in members if not m[0].endswith('/WHEEL')])"),
-        ("two dist-infos", "data = archive(members + [('demo-2.0.dist-info/WHEEL', b'Wheel-Version: 1.0')])"),
+        ("no dist-info", "no .dist-info", "data = archive([m for m in members if 'dist-info' not in m[0]])"),
+        (
+            "no WHEEL",
+            "dist-info/WHEEL",
+            "data = archive([m for m in members if not m[0].endswith('/WHEEL')])",
+        ),
+        (
+            "two dist-infos",
+            "2 .dist-info",
+            "data = archive(members + [('demo-2.0.dist-info/WHEEL', b'Wheel-Version: 1.0')])",
+        ),
         (
             "a binary's content damaged",
+            "demo/_ext.abi3.so",
             "at = data.index(b'demo/_ext.abi3.so') + 700\ndata = data[:at] + bytes(b ^ 0x55 for b in data[at:at + 40]) + data[at + 40:]",
         ),
     ] {
@@ -170,8 +180,8 @@ fn hostile_wheels_are_refused() {
         let before = fs_err::read(&bad).unwrap();
         let outcome = repair(&bench, &["-l", libs.dir()], &bad);
         assert_eq!(outcome.code, Some(1), "{what}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains("error"), "{what}: {}", outcome.stderr);
-        assert!(!outcome.stderr.contains("panicked"), "{what}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(says), "{what}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("\nhint: "), "{what}: {}", outcome.stderr);
         assert!(before == fs_err::read(&bad).unwrap(), "{what}: the input changed");
         assert_eq!(left(&bench.path("out")), NOTHING, "{what}");
     }
