@@ -104,7 +104,7 @@ fn libraries(report: &AuditReport, role: FileRole, verbose: bool) -> String {
 /// What is so, and of which files; what holds for many stands once.
 fn facts(report: &AuditReport, verbose: bool) -> String {
     let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    let shown = |file: &&FileReport| verbose || matches!(file.role, FileRole::Artifact | FileRole::External);
+    let shown = |file: &&FileReport| verbose || file.role == FileRole::Artifact;
     for file in report.files.iter().filter(shown) {
         for fact in &file.facts {
             groups.entry((&fact.label, &fact.value)).or_default().push(&file.name);

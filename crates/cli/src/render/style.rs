@@ -25,7 +25,8 @@ pub const ALL: usize = usize::MAX;
 
 /// `text` in `style`.
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
+    let text = text.to_string();
+    if text.is_empty() { text } else { format!("{style}{text}{style:#}") }
 }
 
 /// `1 file`, `3 files`; `-ies` for words in `y`.
