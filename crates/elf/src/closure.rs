@@ -60,3 +60,6 @@ pub struct Closure {
     /// The files.
     pub nodes: Vec<Node>,
 }
+
+#[cfg(test)]
+mod tests;

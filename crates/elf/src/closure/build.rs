@@ -116,6 +116,9 @@ impl<'a> Builder<'a> {
             if let Some(node) = builder.nodes.last_mut() {
                 node.artifact = Some(index);
             }
+            if let Some(paths) = builder.paths.last_mut().map(Arc::make_mut) {
+                paths.link_from(&artifact.linked_paths, &artifact.location());
+            }
             if builder.is_loadable(index) {
                 let soname = facts.soname.iter().map(String::as_str);
                 for name in soname.chain([artifact.path.file_name()]) {
@@ -247,9 +250,7 @@ impl<'a> Builder<'a> {
             if edge.to.is_none() {
                 if let Some(loaded) = load.by_name.get(&edge.name) {
                     (edge.to, edge.rule) = (Some(*loaded), LOADED.to_owned());
-                } else if !again
-                    || chain.iter().any(|paths| !paths.rpath.is_empty() || !paths.runpath.is_empty())
-                {
+                } else if !again || chain.iter().any(|paths| paths.is_some()) {
                     let found = self.search(&edge.name, Some(node), &chain)?;
                     (edge.to, edge.rule) = (found.to, found.rule);
                     if !again || edge.to.is_some() {

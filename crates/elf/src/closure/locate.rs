@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use spokeshave_core::{Locate as _, Location, Result, Tried};
+use spokeshave_core::{Found, Locate as _, Location, Result, Tried};
 
 use super::build::Builder;
 use crate::facts::ElfFacts;
@@ -133,8 +133,14 @@ impl Builder<'_> {
         search: &mut Search,
     ) -> Result<bool> {
         let shown = path.to_string();
+        let on_host = matches!(path, Location::Host(_));
         match self.candidate(name, path, from)? {
-            Ok(node) => (search.to, search.rule) = (Some(node), rule.to_owned()),
+            Ok(node) => {
+                // The host has a copy of what the package brings: the loader's way to it ends on this host.
+                let copy = on_host
+                    && self.nodes.get(node).is_some_and(|n| matches!(n.location, Location::Package(_)));
+                (search.to, search.rule) = (Some(node), if copy { SIBLING } else { rule }.to_owned());
+            }
             Err(why) => search.tried.push(Tried { path: shown, rule: rule.to_owned(), why }),
         }
         Ok(search.to.is_some())
@@ -167,8 +173,29 @@ impl Builder<'_> {
         if let Some(why) = loader.and_then(|loader| misfit(&loader, &facts, self.env.target.libc)) {
             return Ok(Err(why));
         }
-        let name = name.rsplit('/').next().unwrap_or(name).to_owned();
-        Ok(Ok(self.push(name, path, found, facts)))
+        let name = name.rsplit('/').next().unwrap_or(name);
+        if let Some(artifact) = self.copied_from(name, &found, &facts)? {
+            return Ok(Ok(artifact));
+        }
+        Ok(Ok(self.push(name.to_owned(), path, found, facts)))
+    }
+
+    /// The artifact of the package that has the same bytes as the host's file `found`: builds leave search paths that
+    /// lead to where the artifacts came from, and no second copy is carried.
+    fn copied_from(&self, name: &str, found: &Found, facts: &ElfFacts) -> Result<Option<usize>> {
+        if matches!(found.real, Location::Package(_)) {
+            return Ok(None);
+        }
+        for index in self.siblings.get(name).into_iter().flatten() {
+            let Some(node) = self.nodes.get(*index) else { continue };
+            if *node.facts == *facts && node.source.size() == found.source.size() {
+                let (artifact, host) = (node.source.open()?, found.source.open()?);
+                if *artifact == *host {
+                    return Ok(Some(*index));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn misfit(&self, candidate: usize, from: Option<usize>) -> Option<String> {

@@ -16,7 +16,8 @@ use crate::target::Libc;
 /// What the package's own search paths find inside the package stays first: it goes where the package goes, and
 /// `--lib-dir` and the variables of this host do not. `--lib-dir` comes next, then the loader's order: of glibc
 /// (`_dl_map_object`) RPATH of the chain, `LD_LIBRARY_PATH`, RUNPATH, the cache, the default directories; of musl
-/// (`load_library`) `LD_LIBRARY_PATH`, RUNPATH or RPATH of the chain, the path file; of Android RUNPATH alone.
+/// (`load_library`) `LD_LIBRARY_PATH`, RUNPATH or RPATH of the chain, the path file; of Android RUNPATH alone. What the
+/// build linked from stands before the system's directories, as it did for the linker.
 pub(crate) fn order<'a>(
     name: &'a str,
     chain: &[&'a Paths],
@@ -51,6 +52,7 @@ pub(crate) fn order<'a>(
     });
     let lib_dirs =
         env.lib_dirs.iter().map(|dir| Cow::Owned(Place::new(Location::Host(dir.clone()), "--lib-dir")));
+    let linked: Vec<_> = chain.iter().flat_map(|paths| &paths.linked).map(Cow::Borrowed).collect();
     inside
         .into_iter()
         .map(Cow::Borrowed)
@@ -58,6 +60,7 @@ pub(crate) fn order<'a>(
         .chain(outside(before))
         .chain(env.library_path.iter().map(|dir| Cow::Owned(Place::of_system(dir))))
         .chain(outside(after))
+        .chain(linked)
         .chain(system.map(|dir| Cow::Owned(Place::of_system(dir))))
 }
 

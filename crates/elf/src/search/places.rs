@@ -51,6 +51,8 @@ pub(crate) struct Paths {
     pub runpath: Vec<Place>,
     /// Whether there is a `DT_RUNPATH`, be it empty.
     pub has_runpath: bool,
+    /// The directories that its build linked from, where no loader looks.
+    pub linked: Vec<Place>,
 }
 
 impl Paths {
@@ -65,7 +67,18 @@ impl Paths {
             (Libc::Android, _) | (_, true) => Vec::new(),
             _ => list(&facts.rpath, "RPATH"),
         };
-        Paths { rpath, runpath: list(&facts.runpath, "RUNPATH"), has_runpath }
+        Paths { rpath, runpath: list(&facts.runpath, "RUNPATH"), has_runpath, linked: Vec::new() }
+    }
+
+    /// Whether it leads anywhere.
+    pub(crate) fn is_some(&self) -> bool {
+        !(self.rpath.is_empty() && self.runpath.is_empty() && self.linked.is_empty())
+    }
+
+    /// Adds the directories that the file's build linked from.
+    pub(crate) fn link_from(&mut self, dirs: &[PathBuf], location: &Location) {
+        let rule = format!("link path of {location}");
+        self.linked = dirs.iter().map(|dir| Place::new(Location::Host(dir.clone()), rule.clone())).collect();
     }
 }
 

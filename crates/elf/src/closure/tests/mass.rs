@@ -1,0 +1,98 @@
+//! Closures of the machine's own libraries against ld.so and, as a second opinion, the `lddtree` crate.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::kit::Scene;
+
+const DIR: &str = "/usr/lib/x86_64-linux-gnu";
+const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// The real paths that a closure of `path` has, and the names that it lacks.
+type Set = (BTreeSet<PathBuf>, BTreeSet<String>);
+
+fn is_base(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"))
+}
+
+fn loader(path: &Path) -> Option<Set> {
+    let output = Command::new(LOADER).env_remove("LD_LIBRARY_PATH").arg("--list").arg(path).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() && !text.contains("not found") {
+        return None;
+    }
+    let mut set = Set::default();
+    for line in text.lines().map(str::trim) {
+        match line.split_once(" => ") {
+            Some((name, "not found")) => drop(set.1.insert(name.to_owned())),
+            Some((_, found)) => drop(set.0.insert(found.split(" (").next().unwrap().into())),
+            None if line.starts_with('/') => drop(set.0.insert(line.split(" (").next().unwrap().into())),
+            None => {}
+        }
+    }
+    Some(real(set))
+}
+
+fn real(set: Set) -> Set {
+    (set.0.iter().map(|path| path.canonicalize().unwrap()).filter(|path| !is_base(path)).collect(), set.1)
+}
+
+fn ours(scene: &Scene, path: &Path) -> Set {
+    let closure = scene.closure(path.to_str().unwrap()).unwrap();
+    let found = closure.nodes.iter().skip(1).map(|node| node.location.to_string().into());
+    let edges = closure.nodes.iter().flat_map(|node| &node.needs);
+    let missing = edges.filter(|edge| edge.to.is_none()).map(|edge| edge.name.clone());
+    real((found.collect(), missing.collect()))
+}
+
+fn lddtree(path: &Path) -> Set {
+    let tree = lddtree::DependencyAnalyzer::new("/".into()).analyze(path).unwrap();
+    let (found, missing): (Vec<_>, Vec<_>) = tree.libraries.values().partition(|library| library.found());
+    let paths = found.iter().filter_map(|library| library.realpath.clone());
+    real((paths.collect(), missing.iter().map(|library| library.name.clone()).collect()))
+}
+
+/// Every `step`th library of the machine; how many were compared, and where the loader and lddtree differ from us.
+fn compare(step: usize) -> (usize, Vec<String>, Vec<String>) {
+    let scene = Scene::new("gcc");
+    let mut paths: Vec<PathBuf> = fs_err::read_dir(DIR)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains(".so") && path.is_file() && !path.is_symlink())
+        .filter(|path| fs_err::read(path).unwrap().starts_with(b"\x7fELF"))
+        .collect();
+    paths.sort();
+    let (mut count, mut by_loader, mut by_lddtree) = (0, Vec::new(), Vec::new());
+    for path in paths.iter().step_by(step).filter(|path| !is_base(path)) {
+        let Some(truth) = loader(path) else { continue };
+        let ours = ours(&scene, path);
+        count += 1;
+        let differ = |set: &Set| -> Option<String> {
+            let files: Vec<_> = set.0.symmetric_difference(&ours.0).collect();
+            let names: Vec<_> = set.1.symmetric_difference(&ours.1).collect();
+            (!files.is_empty() || !names.is_empty())
+                .then(|| format!("{}: {files:?} {names:?}", path.display()))
+        };
+        by_loader.extend(differ(&truth));
+        by_lddtree.extend(differ(&lddtree(path)));
+    }
+    (count, by_loader, by_lddtree)
+}
+
+#[test]
+fn closures_equal_the_loader_s() {
+    let (count, by_loader, by_lddtree) = compare(23);
+    assert!(count > 20, "{count} libraries compared");
+    assert!(by_loader.is_empty(), "{by_loader:#?}");
+    assert!(by_lddtree.len() * 10 <= count, "{by_lddtree:#?}");
+}
+
+#[test]
+#[ignore = "minutes: `cargo test -p spokeshave-elf every_closure -- --ignored --nocapture`"]
+fn every_closure_equals_the_loader_s() {
+    let (count, by_loader, by_lddtree) = compare(1);
+    println!("{count} libraries; the loader differs in {}, lddtree in {}", by_loader.len(), by_lddtree.len());
+    println!("{by_loader:#?}\n{by_lddtree:#?}");
+    assert!(by_loader.is_empty());
+}
