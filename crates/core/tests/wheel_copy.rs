@@ -67,5 +67,44 @@ with zipfile.ZipFile(Pipe(f), 'w', zipfile.ZIP_DEFLATED) as z:   # a pipe: data 
     // Our own reader accepts its output, and a second copy is the same file.
     let again = dir.path().join("again.zip");
     copy(&copied, &again, 1);
-    assert_eq!(std::fs::read(&copied).unwrap(), std::fs::read(&again).unwrap());
+    assert_eq!(fs_err::read(&copied).unwrap(), fs_err::read(&again).unwrap());
+}
+
+/// Makes many zips of many shapes, seeded, so that each run sees the same.
+const RANDOM_ZIPS: &str = "
+import sys, zipfile, random, os, io
+class Pipe(io.RawIOBase):
+    def __init__(self, f): self.f = f
+    def writable(self): return True
+    def write(self, b): return self.f.write(b)
+for n in range(60):
+    r = random.Random(n)
+    f = open(os.path.join(sys.argv[1], f'{n}.zip'), 'wb')
+    with zipfile.ZipFile(Pipe(f) if r.random() < .4 else f, 'w') as z:
+        for m in range(r.randrange(12)):
+            i = zipfile.ZipInfo(r.choice(['a', 'pkg/b', 'ü/c,\"d', 'x' * 200]) + str(m),
+                                (r.randrange(1980, 2108), r.randrange(1, 13), r.randrange(1, 29), 1, 2, 4))
+            i.external_attr = r.choice([0, 0o100644, 0o100755, 0o120777]) << 16 | r.choice([0, 1])
+            i.create_system = r.choice([0, 3])
+            i.compress_type = r.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+            i.extra = r.choice([b'', b'UT\\x05\\x00\\x01\\x00\\x00\\x00\\x00', b'\\xfe\\xca\\x00\\x00'])
+            i.comment = r.choice([b'', b'comment'])
+            body = r.choice([b'', b'abc', b'text ' * 5000, r.randbytes(200_000)])
+            with z.open(i, 'w', force_zip64=r.random() < .3) as o: o.write(body)
+";
+
+#[test]
+fn random_zips_copy_true() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    python(RANDOM_ZIPS, &[from.path()]);
+    for n in 0..60 {
+        let name = format!("{n}.zip");
+        copy(&from.path().join(&name), &to.path().join(&name), 1);
+    }
+    let dump_all = format!(
+        "import sys, os\nd = sys.argv[1]\nfor n in range(60):\n    sys.argv[1] = os.path.join(d, f'{{n}}.zip')\n    print(n)\n    exec({DUMP:?})"
+    );
+    let (before, after) = (python(&dump_all, &[from.path()]), python(&dump_all, &[to.path()]));
+    assert!(before.lines().count() > 200, "the zips are not empty");
+    assert_eq!(before, after);
 }

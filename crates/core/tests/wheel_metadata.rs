@@ -123,6 +123,8 @@ fn record_with_crlf_quotes_and_line_ends_in_names() {
         rewritten(quoted, &[("d\"e", "n")], &[]),
         "\"a\nb\"\"c\",h,1\n\"d\"\"e\",n,1\nx-1.dist-info/RECORD,,\n"
     );
+    let unclosed = Record::parse(b"a,h,1\n\"b,h,1\n".into(), RECORD).unwrap_err().to_string();
+    assert_eq!(unclosed, "x-1.dist-info/RECORD: a quote is not closed (at offset 0x6)");
     assert!(Record::parse(vec![0xff], RECORD).unwrap_err().to_string().contains("is not UTF-8"));
 }
 

@@ -25,6 +25,8 @@ mod time;
 mod wheel_file;
 mod writer;
 mod zip;
+#[cfg(test)]
+mod zip64_test;
 
 pub use archive::Archive;
 pub use dist_info::DistInfo;

@@ -42,7 +42,7 @@ impl Record {
     /// Reads it; `name` is its own name in the wheel.
     ///
     /// # Errors
-    /// When it is not UTF-8.
+    /// When it is not UTF-8, or a quote is not closed.
     pub fn parse(bytes: Vec<u8>, name: &str) -> Result<Self> {
         let text = String::from_utf8(bytes).map_err(|error| {
             Error::new("is not UTF-8")
@@ -50,17 +50,13 @@ impl Record {
                 .offset(error.utf8_error().valid_up_to() as u64)
                 .hint("build the wheel again")
         })?;
-        let newline = if text
-            .lines()
-            .next()
-            .is_some_and(|first| text.get(first.len()..).is_some_and(|r| r.starts_with("\r\n")))
-        {
-            "\r\n"
-        } else {
-            "\n"
-        };
+        let first_end = text.split_inclusive('\n').next().unwrap_or_default();
+        let newline = if first_end.ends_with("\r\n") { "\r\n" } else { "\n" };
         let mut lines = Vec::new();
-        for range in line_ranges(&text) {
+        let ranges = line_ranges(&text).map_err(|at| {
+            Error::new("a quote is not closed").at(name).offset(at as u64).hint("build the wheel again")
+        })?;
+        for range in ranges {
             let Some(line) = text.get(range.clone()) else { continue };
             let mut reader =
                 csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line.as_bytes());
@@ -192,16 +188,21 @@ impl Record {
 }
 
 /// The ranges of the lines, ends included; a line end inside quotes does not count, blank lines belong to the
-/// line before them. As in Python's `csv`, a quote opens only at the start of a field.
-fn line_ranges(text: &str) -> Vec<Range<usize>> {
+/// line before them (the first ones to the first line). As in Python's `csv`, a quote opens only at the start of a field.
+/// `Err` holds where a quote opens that is never closed.
+fn line_ranges(text: &str) -> Result<Vec<Range<usize>>, usize> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    let (mut start, mut quoted) = (0, false);
+    let (mut start, mut quoted, mut opened) = (0, false, 0);
     let mut before = b',';
     for (at, byte) in text.bytes().enumerate() {
         match byte {
             // A doubled quote closes and opens again.
-            b'"' if quoted || matches!(before, b',' | b'\n' | b'"') => quoted = !quoted,
-            b'\n' if !quoted => {
+            b'"' if quoted || matches!(before, b',' | b'\n' | b'\r' | b'"') => {
+                quoted = !quoted;
+                opened = at;
+            }
+            b'\r' if text.as_bytes().get(at + 1) == Some(&b'\n') => {}
+            b'\n' | b'\r' if !quoted => {
                 push_line(text, &mut ranges, start..at + 1);
                 start = at + 1;
             }
@@ -209,16 +210,20 @@ fn line_ranges(text: &str) -> Vec<Range<usize>> {
         }
         before = byte;
     }
+    if quoted {
+        return Err(opened);
+    }
     push_line(text, &mut ranges, start..text.len());
-    ranges
+    Ok(ranges)
 }
 
 fn push_line(text: &str, ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
-    let blank = text.get(range.clone()).is_none_or(|line| line.trim().is_empty());
+    let blank = text.get(range.clone()).is_none_or(|line| line.trim_matches(['\r', '\n']).is_empty());
     match ranges.last_mut() {
         Some(last) if blank => last.end = range.end,
-        _ if range.is_empty() => {}
-        _ => ranges.push(range),
+        Some(_) => ranges.push(range),
+        None if blank => {}
+        None => ranges.push(0..range.end),
     }
 }
 
