@@ -97,7 +97,7 @@ pub fn explain(error: anyhow::Error, input: &Path, backends: &[&'static dyn Repa
         Some(feature) => {
             ("no backend for it is linked in", format!("build spokeshave with `--features {feature}`"))
         }
-        None => ("no backend for it exists", "`spokeshave backends` lists what is there".to_owned()),
+        None => ("no backend repairs such files", "`spokeshave backends` lists what is there".to_owned()),
     };
     Error::new(format!("{subject}; {missing}")).at(input.display()).hint(hint).into()
 }
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn names_the_format_and_what_would_bring_it() {
         let what = "no backend recognizes this file";
-        insta::assert_snapshot!(explained("x.wasm", b"\0asm\x01\0\0\0", what), @"this is a WebAssembly module; no backend for it exists | `spokeshave backends` lists what is there");
-        insta::assert_snapshot!(explained("a-1-py3-none-pyodide_2024_0_wasm32.whl", b"PK", what), @"its tag `pyodide_2024_0_wasm32` says that it is for WebAssembly modules; no backend for it exists | `spokeshave backends` lists what is there");
+        insta::assert_snapshot!(explained("x.wasm", b"\0asm\x01\0\0\0", what), @"this is a WebAssembly module; no backend repairs such files | `spokeshave backends` lists what is there");
+        insta::assert_snapshot!(explained("a-1-py3-none-pyodide_2024_0_wasm32.whl", b"PK", what), @"its tag `pyodide_2024_0_wasm32` says that it is for WebAssembly modules; no backend repairs such files | `spokeshave backends` lists what is there");
         insta::assert_snapshot!(explained("notes.txt", b"hello", what), @"no backend recognizes this file |");
         insta::assert_snapshot!(explained("x.wasm", b"\0asm\x01\0\0\0", "truncated"), @"truncated |");
         let macho = explained("x.dylib", b"\xcf\xfa\xed\xfe0000", what);

@@ -53,3 +53,43 @@ fn environment() -> std::collections::BTreeMap<String, String> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use serde_json::json;
+    use spokeshave_core::Error;
+
+    use super::*;
+    use crate::render::samples;
+
+    fn problems(schema: &str, values: &[serde_json::Value]) -> String {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let mut check = Command::new(spokeshave_testkit::python())
+            .arg(format!("{root}/tests/validate.py"))
+            .arg(format!("{root}/../../docs/{schema}.schema.json"))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
+        check.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        String::from_utf8(check.wait_with_output().unwrap().stderr).unwrap()
+    }
+
+    /// Reports that hold every field, which no single real input does.
+    #[test]
+    fn reports_match_their_schemas() {
+        let error = Error::new("what").at("path").offset(7).hint("do").into();
+        let failure = json!(Failure { input: "x".into(), error: ErrorReport::new(&error) });
+        let mut audit = samples::audit();
+        audit.files[0].needs[0].slice = Some("arm64".into());
+        let refused = json!(audit);
+        audit.refusal = None;
+        assert_eq!(problems("show", &[refused, json!(audit), failure.clone()]), "");
+        assert_eq!(problems("repair", &[json!(samples::repair()), failure]), "");
+        assert!(problems("show", &[json!(samples::repair())]).contains("'files' is a required property"));
+    }
+}

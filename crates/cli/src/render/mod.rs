@@ -7,7 +7,7 @@ mod show;
 mod tree;
 
 #[cfg(test)]
-mod samples;
+pub mod samples;
 
 pub mod style;
 

@@ -40,13 +40,17 @@ fn tags(report: &AuditReport) -> String {
     let external = report.files.iter().filter(|file| file.role == FileRole::External).count();
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut row = |label: &str, value: String| rows.push([label.to_owned(), value]);
+    let mut artifacts = report.files.iter().filter(|file| file.role == FileRole::Artifact);
+    let nothing_loads = artifacts.all(|file| file.left_alone.is_some());
     if report.backend.is_none() {
         row("holds", "no binaries of a known format".to_owned());
+    } else if nothing_loads {
+        row("holds", "no binaries that a loader would load".to_owned());
     }
     if !report.claimed.is_empty() {
         row("claims", list(&report.claimed));
     }
-    if report.backend.is_some() {
+    if report.backend.is_some() && !nothing_loads {
         // Two lines that say the same say it once.
         if report.tags_as_is == report.tags && external == 0 {
             row("earns", paint(GOOD, list(&report.tags)));
@@ -208,6 +212,16 @@ mod tests {
           earns   manylinux_2_28_x86_64
           facts
             ISA level  x86-64-v2  demo/_ext.so
+        ");
+        report.files[0].left_alone = Some("object file".into());
+        insta::assert_snapshot!(plain(&show(&report, false)), @"
+        dist/demo-1.0-cp311-cp311-linux_x86_64.whl
+          holds   no binaries that a loader would load
+          claims  linux_x86_64
+          facts
+            ISA level  x86-64-v2  demo/_ext.so
+          left alone
+            demo/_ext.so: object file
         ");
         let pure = AuditReport::pure("demo-1.0-py3-none-any.whl".into(), vec!["any".into()]);
         insta::assert_snapshot!(plain(&show(&pure, false)), @"
