@@ -16,9 +16,11 @@ mod inputs;
 mod render;
 mod terminal;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use spokeshave_core::Result;
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -34,45 +36,44 @@ use spokeshave_pe as _;
 
 /// Runs the program on the process's own arguments and environment.
 pub fn main() -> ExitCode {
+    let exit = run().unwrap_or_else(|error| {
+        terminal::print_error(&error);
+        Exit::Failed
+    });
+    exit.into()
+}
+
+fn run() -> Result<Exit> {
+    // Help and completions are there even if no backend is.
     let backends = spokeshave_core::backends();
     let declared = backends.as_deref().unwrap_or_default();
-    let color = args::color_of(std::env::args_os());
-    let matches =
-        args::with_backends(Cli::command().color(color), declared).map(clap::Command::try_get_matches);
-    let cli = match matches {
-        Ok(Ok(matches)) => Cli::from_arg_matches(&matches).map(|cli| (cli, matches)),
-        Ok(Err(usage)) => Err(usage),
-        Err(error) => {
-            terminal::print_error(&error);
-            return Exit::Failed.into();
-        }
-    };
-    let (cli, matches) = match cli {
+    let command = args::with_backends(Cli::command(), declared)?;
+    let parsed = command.clone().color(args::color_of(std::env::args_os())).try_get_matches();
+    let (cli, matches) = match parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches))) {
         Ok(parsed) => parsed,
-        Err(usage) => {
-            // Help that nobody reads to its end (`--help | head`) is no error.
-            let _ = usage.print();
-            return if usage.use_stderr() { Exit::Usage } else { Exit::Done }.into();
-        }
+        Err(usage) => return print_usage(&usage),
     };
     terminal::choose_color(cli.terminal.color);
     let given =
         matches.subcommand().map(|(_, given)| args::backend_values(given, declared)).unwrap_or_default();
     let mut out = Output::stdout();
-    let done = match &cli.command {
-        Command::Repair(args) => {
-            backends.and_then(|b| command::repair(args, &b, given, &cli.terminal, &mut out))
-        }
-        Command::Show(args) => backends.and_then(|b| command::show(args, &b, given, &cli.terminal, &mut out)),
-        Command::Tree(args) => backends.and_then(|b| command::tree(args, &b, given, &cli.terminal, &mut out)),
-        Command::Backends(args) => backends.and_then(|b| command::backends(args, &b, &mut out)),
-        Command::Completions(args) => args::with_backends(Cli::command(), declared)
-            .and_then(|c| command::completions(args, c, &mut out)),
-    };
-    let done = done.and_then(|exit| out.finish().map(|()| exit));
-    done.unwrap_or_else(|error| {
-        terminal::print_error(&error);
-        Exit::Failed
-    })
-    .into()
+    let exit = match &cli.command {
+        Command::Repair(args) => command::repair(args, &backends?, given, &cli.terminal, &mut out),
+        Command::Show(args) => command::show(args, &backends?, given, &cli.terminal, &mut out),
+        Command::Tree(args) => command::tree(args, &backends?, given, &cli.terminal, &mut out),
+        Command::Backends(args) => command::backends(args, &backends?, &mut out),
+        Command::Completions(args) => command::completions(args, command, &mut out),
+    }?;
+    out.finish()?;
+    Ok(exit)
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+fn print_usage(usage: &clap::Error) -> Result<Exit> {
+    match usage.print() {
+        // Help that nobody reads to its end (`--help | head`) is no error.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ if usage.use_stderr() => Ok(Exit::Usage),
+        _ => Ok(Exit::Done),
+    }
 }
