@@ -47,6 +47,7 @@ pub fn audit() -> AuditReport {
             need("libgone.so.4", None, ""),
             need("libpython3.11.so.1.0", None, ""),
             need("libc.so.6", Some(4), "ld.so.conf"),
+            need("libm.so.6", None, ""),
         ],
     );
     ext.facts = vec![Fact { label: "ISA level".into(), value: "x86-64-v2".into() }];

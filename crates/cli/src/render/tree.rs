@@ -18,6 +18,10 @@ pub fn tree(report: &AuditReport, verbose: bool) -> String {
     let mut tree =
         Tree { report, verbose, homes: BTreeMap::new(), printed: BTreeSet::new(), text: String::new() };
     let is_artifact = |file: &FileReport| file.role == FileRole::Artifact;
+    let input_name = report.input.file_name().unwrap_or_default().to_string_lossy();
+    if report.files.first().is_some_and(|file| is_artifact(file) && file.name != input_name) {
+        tree.text = format!("{}\n", paint(HEADING, report.input.display()));
+    }
     let mut needed = BTreeSet::new();
     for (index, file) in report.files.iter().enumerate().filter(|(_, file)| is_artifact(file)) {
         needed.extend(file.needs.iter().filter_map(|need| need.file).filter(|to| *to != index));
@@ -33,7 +37,7 @@ pub fn tree(report: &AuditReport, verbose: bool) -> String {
             tree.root(root);
         }
     }
-    if tree.text.is_empty() {
+    if report.files.is_empty() {
         tree.text = format!("{}\n  no binaries of a known format\n", paint(HEADING, report.input.display()));
     }
     for warning in &report.warnings {
@@ -106,11 +110,19 @@ impl Tree<'_> {
         let slice = need.slice.as_ref().map(|slice| paint(DIM, format!(" ({slice})"))).unwrap_or_default();
         let rule = if need.rule.is_empty() { String::new() } else { paint(DIM, format!(" [{}]", need.rule)) };
         let target = need.file.and_then(|index| self.report.files.get(index).map(|file| (index, file)));
+        let missing = target.is_none() && self.report.missing.iter().any(|missing| missing.name == need.name);
         let line = match target {
             None if need.removed => {
                 format!("{}{slice}  {}", need.name, paint(DIM, "the reference is taken out"))
             }
-            None => format!("{}{slice}", paint(ERROR, format!("{} not found", need.name))),
+            None if missing => format!("{}{slice}", paint(ERROR, format!("{} not found", need.name))),
+            None => {
+                format!(
+                    "{}{slice}{}",
+                    need.name,
+                    paint(DIM, "  not found on this machine; the target brings it")
+                )
+            }
             Some((index, file)) => {
                 let (role, style) = match file.role {
                     FileRole::Artifact => ("", Style::new()),
@@ -136,7 +148,7 @@ impl Tree<'_> {
             }
         };
         self.text += &format!("{first}{line}\n");
-        if self.verbose || (need.file.is_none() && !need.removed) {
+        if self.verbose || missing {
             for line in tried(&need.tried) {
                 self.text += &format!("{rest}  {line}\n");
             }
@@ -152,6 +164,7 @@ mod tests {
     #[test]
     fn the_tree() {
         insta::assert_snapshot!(plain(&tree(&samples::audit(), false)), @"
+        dist/demo-1.0-cp311-cp311-linux_x86_64.whl
         demo/_ext.so
         ├── libgreet.so.1 → /opt/lib/libgreet.so.1 [--lib-dir]  to be carried
         │   ├── libtext.so.2 → /opt/lib/libtext.so.2 [RUNPATH of libgreet.so.1]  to be carried
@@ -163,8 +176,9 @@ mod tests {
         │     /opt/lib/libgone.so.4: no such file [--lib-dir]
         │     /usr/lib/libgone.so.4: other machine (aarch64) [default directories]
         ├── libpython3.11.so.1.0  the reference is taken out
-        └── libc.so.6 → /lib/x86_64-linux-gnu/libc.so.6 [ld.so.conf]
-            └── ld-linux-x86-64.so.2 → /lib64/ld-linux-x86-64.so.2 [program interpreter]
+        ├── libc.so.6 → /lib/x86_64-linux-gnu/libc.so.6 [ld.so.conf]
+        │   └── ld-linux-x86-64.so.2 → /lib64/ld-linux-x86-64.so.2 [program interpreter]
+        └── libm.so.6  not found on this machine; the target brings it
         demo/part.o  (object file)
         warning: RECORD does not list demo/part.o
         ");
@@ -173,6 +187,7 @@ mod tests {
     fn chain(files: usize, last: usize) -> AuditReport {
         let mut report = samples::audit();
         report.warnings.clear();
+        report.input = "l0.so".into();
         let link = |n: usize| {
             let to = if n + 1 == files { last } else { n + 1 };
             file(
