@@ -18,7 +18,10 @@ mod audit;
 mod backend;
 mod change;
 mod closure;
+mod edit;
 mod facts;
+#[doc(hidden)]
+pub mod fuzzing;
 mod image;
 mod plan;
 mod policy;

@@ -102,7 +102,8 @@ impl Image<'_> {
     /// Whether there is a section that a strip would drop.
     pub fn has_strippable_sections(&self) -> bool {
         self.sections().is_some_and(|sections| {
-            sections.iter().enumerate().any(|(index, section)| self.is_strippable(index, section))
+            let goes = |(index, section)| self.is_strippable(index, section) && section.kind != elf::SHT_NULL;
+            sections.iter().enumerate().any(goes)
         })
     }
 }

@@ -81,6 +81,16 @@ impl Symbols<'_> {
         (1..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// `st_name` of each.
+    pub fn names(&self) -> impl Iterator<Item = u32> {
+        let (slim, wide): (&[elf::Sym32<Endianness>], &[elf::Sym64<Endianness>]) = match self.table {
+            Table::Elf32(table) => (table, &[]),
+            Table::Elf64(table) => (&[], table),
+        };
+        let slim = slim.iter().map(|raw| raw.st_name.get(self.endian));
+        slim.chain(wide.iter().map(|raw| raw.st_name.get(self.endian)))
+    }
+
     fn symbol<S: Sym<Endian = Endianness>>(&self, index: usize, raw: &S) -> Symbol {
         let version = self.versions.get(index).map(|version| version.get(self.endian));
         Symbol {

@@ -1,6 +1,8 @@
 //! Symbol versions (LSB, "Symbol Versioning"), found by `DT_VERNEED` and `DT_VERDEF` and walked as glibc walks them: by
 //! the links, until one is 0.
 
+use std::ops::Range;
+
 use object::Endianness;
 use object::elf;
 use spokeshave_core::{Error, Result};
@@ -45,6 +47,8 @@ pub(crate) struct Verdef {
     pub index: u16,
     /// `vda_name`s: its own name, then its parents'. Offsets into the string table.
     pub names: Vec<u32>,
+    /// The file ranges of the records.
+    pub records: Vec<Range<u64>>,
 }
 
 /// How many records there can be, so that links that overlap can't be walked for ever.
@@ -110,12 +114,14 @@ impl Image<'_> {
             budget.take(at)?;
             let raw: &elf::Verdef<Endianness> = record(self.bytes, at, "version definitions (Verdef)")?;
             let mut names = Vec::new();
+            let mut records = vec![at..at.saturating_add(20)];
             let mut aux_at = at.saturating_add(raw.vd_aux.get(endian).into());
             for _ in 0..raw.vd_cnt.get(endian) {
                 budget.take(aux_at)?;
                 let aux: &elf::Verdaux<Endianness> =
                     record(self.bytes, aux_at, "version definitions (Verdaux)")?;
                 names.push(aux.vda_name.get(endian));
+                records.push(aux_at..aux_at.saturating_add(8));
                 match aux.vda_next.get(endian) {
                     0 => break,
                     next => aux_at = aux_at.saturating_add(next.into()),
@@ -126,6 +132,7 @@ impl Image<'_> {
                 flags: raw.vd_flags.get(endian).0,
                 index: raw.vd_ndx.get(endian).0,
                 names,
+                records,
             });
             match raw.vd_next.get(endian) {
                 0 => return Ok(defs),
