@@ -182,6 +182,23 @@ fn the_target_appears_whole_or_not_at_all() {
     assert_eq!(error.hint.as_deref(), Some("create the output directory first"));
 }
 
+/// On Linux a file in work has no name, so that a kill leaves none (tmpfs can do that on every kernel).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_in_work_has_no_name() {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let target = dir.path().join("out.whl");
+    for round in 0..2 {
+        let mut writer = Writer::create(&target).unwrap();
+        let packed = pack(Bytes::from(vec![round; 500_000]), 0).unwrap();
+        writer.add(&Entry::file("a", 0o644, Timestamp::EARLIEST), &packed).unwrap();
+        assert_eq!(names(dir.path()).len(), usize::from(round));
+        writer.finish().unwrap();
+        assert_eq!(names(dir.path()), ["out.whl"]);
+        assert_eq!(Archive::open(&target).unwrap().read(0).unwrap(), vec![round; 500_000]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_target_has_the_mode_of_any_new_file() {

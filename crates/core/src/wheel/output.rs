@@ -1,6 +1,7 @@
 //! A file that appears complete or not at all.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -9,31 +10,36 @@ use crate::{Error, Result};
 
 /// A new file beside its target; dropping it leaves nothing.
 pub(super) struct Output {
-    temp: NamedTempFile,
+    file: Unfinished,
     target: PathBuf,
+}
+
+enum Unfinished {
+    /// A file without a name, so that not even a killed process leaves one.
+    #[cfg(target_os = "linux")]
+    Nameless(File),
+    /// Where file system or host can't do that.
+    Named(NamedTempFile),
 }
 
 impl Output {
     /// Begins a file that is to become `target`, whose directory must exist.
     pub fn create(target: &Path) -> Result<Self> {
-        let dir = match target.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
-        let mut builder = Builder::new();
-        builder.prefix(".spokeshave-").suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As for any new file: what the umask leaves of this.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        let dir = directory(target);
+        #[cfg(target_os = "linux")]
+        if let Some(file) = nameless(dir) {
+            return Ok(Output { file: Unfinished::Nameless(file), target: target.to_path_buf() });
         }
-        let temp = builder.tempfile_in(dir).map_err(|error| failed("can't be created", &error, target))?;
-        Ok(Output { temp, target: target.to_path_buf() })
+        let named = builder().tempfile_in(dir).map_err(|error| failed("can't be created", &error, target))?;
+        Ok(Output { file: Unfinished::Named(named), target: target.to_path_buf() })
     }
 
-    pub fn file(&mut self) -> &mut File {
-        self.temp.as_file_mut()
+    pub fn file(&self) -> &File {
+        match &self.file {
+            #[cfg(target_os = "linux")]
+            Unfinished::Nameless(file) => file,
+            Unfinished::Named(named) => named.as_file(),
+        }
     }
 
     pub fn target(&self) -> &Path {
@@ -42,33 +48,64 @@ impl Output {
 
     /// Makes it durable and gives it its name, in place of what had it before.
     pub fn finish(self) -> Result<()> {
-        let Output { temp, target } = self;
-        temp.as_file().sync_all().map_err(|error| failed("can't be written", &error, &target))?;
-        temp.persist(&target).map_err(|error| failed("can't be put in place", &error.error, &target))?;
+        self.file().sync_all().map_err(|error| failed("can't be written", &error, &self.target))?;
+        let placed = match self.file {
+            #[cfg(target_os = "linux")]
+            Unfinished::Nameless(file) => name(&file, &self.target),
+            Unfinished::Named(named) => named.persist(&self.target).map(drop).map_err(|error| error.error),
+        };
+        placed.map_err(|error| failed("can't be put in place", &error, &self.target))?;
+        // The file is there whether or not the directory can be synced (some file systems can't).
         #[cfg(unix)]
-        if let Some(dir) = target.parent() {
-            let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-            // The file is there whether or not the directory can be synced (some file systems can't).
-            let _ = fs_err::File::open(dir).and_then(|dir| dir.sync_all());
-        }
+        let _ = fs_err::File::open(directory(&self.target)).and_then(|dir| dir.sync_all());
         Ok(())
     }
 }
 
-/// An I/O failure about the output, with what to do.
-pub(super) fn failed(what: &str, error: &std::io::Error, target: &Path) -> anyhow::Error {
-    use std::io::ErrorKind;
-    let hint = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "make room on that file system, or choose another output directory"
+fn directory(target: &Path) -> &Path {
+    target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn builder() -> Builder<'static, 'static> {
+    let mut builder = Builder::new();
+    builder.prefix(".spokeshave-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As for any new file: what the umask leaves of this.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
+/// A file without a name in `dir`; `None` where that can't be had, or can't be named later.
+#[cfg(target_os = "linux")]
+fn nameless(dir: &Path) -> Option<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(dir, flags, Mode::from_raw_mode(0o666)).ok()?);
+    fs_err::symlink_metadata(descriptor(&file)).is_ok().then_some(file)
+}
+
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd as _;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Gives a nameless file its name. A link can't replace a file, so where there is one the new file first gets
+/// another name beside it.
+#[cfg(target_os = "linux")]
+fn name(file: &File, target: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    let link =
+        |to: &Path| linkat(CWD, descriptor(file), CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from);
+    match link(target) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            builder().make_in(directory(target), link)?.persist(target).map(drop).map_err(|error| error.error)
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "choose an output directory that you may write to"
-        }
-        ErrorKind::NotFound => "create the output directory first",
-        _ => "nothing was written; try again, or choose another output directory",
-    };
-    Error::new(format!("{what}: {error}")).at(target.display()).hint(hint).into()
+        other => other,
+    }
 }
 
 /// Copies the file `from` to `target`, whole or not at all. Nothing is done when they are one file.
@@ -82,8 +119,24 @@ pub fn copy(from: &Path, target: &Path) -> Result<()> {
         return Ok(());
     }
     let mut input = fs_err::File::open(from)?;
-    let mut output = Output::create(target)?;
-    std::io::copy(input.file_mut(), output.file())
+    let output = Output::create(target)?;
+    std::io::copy(input.file_mut(), &mut output.file())
         .map_err(|error| failed("can't be written", &error, target))?;
     output.finish()
+}
+
+/// An I/O failure about the output, with what to do.
+pub(super) fn failed(what: &str, error: &io::Error, target: &Path) -> anyhow::Error {
+    use io::ErrorKind;
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "make room on that file system, or choose another output directory"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "choose an output directory that you may write to"
+        }
+        ErrorKind::NotFound => "create the output directory first",
+        _ => "nothing was written; try again, or choose another output directory",
+    };
+    Error::new(format!("{what}: {error}")).at(target.display()).hint(hint).into()
 }

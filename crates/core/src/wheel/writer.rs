@@ -201,8 +201,8 @@ impl Writer {
         let mut run = || {
             self.output.flush()?;
             from.seek(SeekFrom::Start(member.zip.data_start))?;
-            let to = self.output.get_mut().0.file();
-            let copied = std::io::copy(&mut from.take(member.compressed_size), to)?;
+            let mut to = self.output.get_ref().0.file();
+            let copied = std::io::copy(&mut from.take(member.compressed_size), &mut to)?;
             if copied != member.compressed_size {
                 return Err(std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,
