@@ -10,7 +10,7 @@ use super::survey::{Load, Survey};
 use super::{NodeRole, Request, Selection, SymbolNamer, android, explain};
 use crate::closure::{Closure, Node};
 use crate::policy::{Policies, is_libpython};
-use crate::target::{Libc, Target, architecture, libc_of};
+use crate::target::{Architecture, Libc, Target, architecture, libc_of};
 
 /// The policy whose list decides what is carried, and what follows for the tags.
 pub struct Choice {
@@ -45,6 +45,11 @@ pub fn select(
         Libc::Android => android::choose(closure, &policies, &survey, request),
         Libc::Glibc | Libc::Musl => choose(&policies, &survey, request, &names),
     };
+    if let Some(refusal) = not_for_target(closure, &roles, target) {
+        choice.tags = Vec::new();
+        choice.tags_as_is = Vec::new();
+        choice.refusal = Some(refusal);
+    }
     library_roles(closure, &survey, choice.policy, &mut roles);
     let mut warnings: Vec<String> =
         roles.iter().zip(&closure.nodes).filter_map(|(r, node)| foreign(r, node)).collect();
@@ -162,16 +167,30 @@ fn first_role(node: &Node, target: &Target) -> NodeRole {
         return NodeRole::Artifact;
     }
     let found = architecture(&node.facts);
-    NodeRole::Foreign(match (found, target.architecture) {
-        (Some(found), Some(wanted)) if found != wanted => {
-            format!("built for {found}, the package is for {wanted}")
-        }
-        (None, Some(wanted)) => format!("built for an unknown architecture, the package is for {wanted}"),
-        _ => format!(
-            "built for another C library ({:?}) than the package ({:?})",
-            libc_of(&node.facts),
-            target.libc
-        ),
+    NodeRole::Foreign(if found == target.architecture {
+        let libc = libc_of(&node.facts).map_or("another C library", requested::family);
+        format!("built for {libc}, the package is for {}", requested::family(target.libc))
+    } else {
+        let name = |a: Option<Architecture>| a.map_or("an unknown architecture", Architecture::name);
+        format!("built for {}, the package is for {}", name(found), name(target.architecture))
+    })
+}
+
+/// The refusal of a package whose binaries are all for another target, or its Python extensions at least: a tag would
+/// promise what nothing in it keeps.
+fn not_for_target(closure: &Closure, roles: &[NodeRole], target: &Target) -> Option<Error> {
+    let loaded = || roles.iter().zip(&closure.nodes).filter(|(_, node)| node.facts.inert.is_none());
+    let foreign = || loaded().filter(|(role, _)| matches!(role, NodeRole::Foreign(_))).map(|(_, node)| node);
+    let own = || loaded().filter(|(role, _)| **role == NodeRole::Artifact).map(|(_, node)| node);
+    let extension = |node: &Node| node.facts.is_extension_in(&node.location.file_name());
+    let speaks = if foreign().any(extension) { own().any(extension) } else { own().next().is_some() };
+    let first = foreign().find(|node| extension(node)).or_else(|| foreign().next())?;
+    let architecture = target.architecture.map_or("an unknown architecture", Architecture::name);
+    (!speaks).then(|| {
+        let libc = requested::family(target.libc);
+        Error::new(format!("the package has no binary for {architecture} and {libc}"))
+            .at(&first.location)
+            .hint("build it for this platform, or correct the platform tag of the wheel or `--plat`")
     })
 }
 

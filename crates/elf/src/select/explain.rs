@@ -52,11 +52,11 @@ pub fn reasons(names: &Names<'_>, policy: usize) -> Vec<Reason> {
         bars.extend(names.survey.barring(better, names.survey.load(better)));
     }
     let mut reasons = names.worst(bars);
-    reasons.extend(names.libraries(policy));
     let worst = reasons.iter().map(|reason| reason.until).max();
     for reason in &mut reasons {
         reason.worst = Some(reason.until) == worst;
     }
+    reasons.extend(names.libraries(policy));
     sort(&mut reasons);
     reasons
 }

@@ -71,7 +71,8 @@ pub fn api_level(tag: &str) -> Option<u32> {
     tag.strip_prefix("android_")?.split('_').next()?.parse().ok()
 }
 
-fn family(libc: Libc) -> &'static str {
+/// What a C library is called in messages.
+pub fn family(libc: Libc) -> &'static str {
     match libc {
         Libc::Glibc => "glibc",
         Libc::Musl => "musl",

@@ -268,6 +268,22 @@ fn foreign_binaries_are_left_alone() {
 }
 
 #[test]
+fn a_package_of_foreign_binaries_is_refused() {
+    let mut package = extension(&["GLIBC_2.2.5"]).with(|facts| facts.needed.clear());
+    package.target.libc = Libc::Musl;
+    let selection = package.plat("musllinux_1_2");
+    assert!(selection.refused().contains("pkg/ext.so: the package has no binary for x86_64 and musl"));
+    assert!(selection.tags.is_empty());
+
+    // What any loader takes does not speak for the extension.
+    let package = Package::new(Architecture::Aarch64, Libc::Glibc)
+        .file("pkg/tool.so", &[])
+        .file("pkg/ext.so", &[])
+        .with(|facts| (facts.machine, facts.init_names) = (object::elf::EM_X86_64.0, vec!["ext".to_owned()]));
+    assert!(package.auto().refused().contains("pkg/ext.so"));
+}
+
+#[test]
 fn musl() {
     let package = |libs: &[&str]| Package::new(Architecture::X86_64, Libc::Musl).file("pkg/ext.so", libs);
     let selection = package(&["libc.musl-x86_64.so.1"]).auto();
@@ -297,7 +313,7 @@ fn architectures_without_policy() {
         .file("pkg/ext.so", &["libc.so.6", "libfoo.so"])
         .host("libfoo.so", &[]);
     assert_eq!(ppc64.auto().tags, ["manylinux_2_17_ppc64", "manylinux2014_ppc64"]);
-    let mut musl = Package::new(Architecture::Ppc64, Libc::Musl)
+    let musl = Package::new(Architecture::Ppc64, Libc::Musl)
         .file("pkg/ext.so", &["libc.musl-ppc64.so.1", "libfoo.so"])
         .host("libfoo.so", &[]);
     assert!(musl.auto().refused().contains("no platform tag is defined"));
@@ -306,9 +322,6 @@ fn architectures_without_policy() {
         (linux.tags.as_slice(), linux.carried(&musl)),
         (&["linux_ppc64".to_owned()][..], vec!["libfoo.so".to_owned()])
     );
-    musl.target.libc = Libc::Glibc;
-    assert_eq!(
-        musl.plat("manylinux_2_28").refused().lines().next().unwrap(),
-        "there is no platform manylinux_2_28_ppc64"
-    );
+    let first = |text: String| text.lines().next().unwrap().to_owned();
+    assert_eq!(first(ppc64.plat("manylinux_2_28").refused()), "there is no platform manylinux_2_28_ppc64");
 }

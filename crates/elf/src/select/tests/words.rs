@@ -8,7 +8,8 @@ fn package() -> Package {
         .versions("libc.so.6", &["GLIBC_2.2.5", "GLIBC_2.9", "GLIBC_2.14"])
         .host("libxml2.so.2", &["libc.so.6", "libicu.so.72"])
         .versions("libc.so.6", &["GLIBC_2.33", "GLIBC_2.34"])
-        .host("libicu.so.72", &[])
+        .host("libicu.so.72", &["libc.so.6"])
+        .versions("libc.so.6", &["GLIBC_2.7"])
 }
 
 #[test]
@@ -33,8 +34,9 @@ fn obstacles_name_the_file_the_symbol_the_provider_and_the_tag() {
         obstacles,
         [
             library,
-            version("/usr/lib/libxml2.so.2", "GLIBC_2.34", "manylinux_2_34_x86_64"),
+            version("/usr/lib/libxml2.so.2", "f1_10@GLIBC_2.34", "manylinux_2_34_x86_64"),
             version("pkg/ext.so", "f0_10@GLIBC_2.14", "manylinux_2_17_x86_64"),
+            version("/usr/lib/libicu.so.72", "GLIBC_2.7", "manylinux_2_12_x86_64"),
         ]
     );
 }
