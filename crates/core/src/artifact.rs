@@ -71,6 +71,9 @@ impl Artifact {
 
 impl std::fmt::Debug for Artifact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Artifact").field("path", &self.path).field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Artifact")
+            .field("path", &self.path)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }

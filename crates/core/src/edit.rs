@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn replaces_inserts_deletes_appends() {
-        let edits = [Edit::new(0..1, *b"X"), Edit::new(2..2, *b"++"), Edit::new(3..4, *b""), Edit::new(5..5, *b"!")];
+        let edits =
+            [Edit::new(0..1, *b"X"), Edit::new(2..2, *b"++"), Edit::new(3..4, *b""), Edit::new(5..5, *b"!")];
         assert_eq!(apply(b"abcde", &edits).unwrap(), b"Xb++ce!");
         assert_eq!(apply(b"abc", &[]).unwrap(), b"abc");
     }

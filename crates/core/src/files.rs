@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Bytes, ByteSource, HostFile, PackagePath, Result};
+use crate::{ByteSource, Bytes, HostFile, PackagePath, Result};
 
 /// A file or directory: in the package or on the host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +29,9 @@ impl Location {
     pub fn file_name(&self) -> String {
         match self {
             Location::Package(path) => path.file_name().to_owned(),
-            Location::Host(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            Location::Host(path) => {
+                path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+            }
         }
     }
 }
@@ -181,7 +183,8 @@ impl Files {
     pub fn list(&self, dir: &Location) -> Vec<String> {
         let mut names: Vec<String> = match dir {
             Location::Package(dir) => {
-                let children = self.members.keys().chain(&self.directories).filter(|p| !p.as_str().is_empty());
+                let children =
+                    self.members.keys().chain(&self.directories).filter(|p| !p.as_str().is_empty());
                 children.filter(|p| p.parent() == *dir).map(|p| p.file_name().to_owned()).collect()
             }
             Location::Host(dir) => {

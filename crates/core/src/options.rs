@@ -97,7 +97,9 @@ impl std::str::FromStr for Include {
             None => (text, None),
         };
         if lib.is_empty() {
-            return Err(Error::new("no library named").at(text).hint("write --include LIB or --include LIB=DEST"));
+            return Err(Error::new("no library named")
+                .at(text)
+                .hint("write --include LIB or --include LIB=DEST"));
         }
         Ok(Include { lib: lib.to_owned(), dest })
     }

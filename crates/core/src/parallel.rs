@@ -33,6 +33,9 @@ mod tests {
     #[test]
     fn keeps_the_order() {
         let items: Vec<u32> = (0..1000).collect();
-        assert_eq!(super::parallel_map(7, &items, |i| i * 2), items.iter().map(|i| i * 2).collect::<Vec<_>>());
+        assert_eq!(
+            super::parallel_map(7, &items, |i| i * 2),
+            items.iter().map(|i| i * 2).collect::<Vec<_>>()
+        );
     }
 }

@@ -37,7 +37,11 @@ impl PackagePath {
             match component {
                 "" | "." => return refuse("empty or `.` component"),
                 ".." => return refuse("`..` climbs out"),
-                drive if drive.len() >= 2 && drive.as_bytes()[1] == b':' && drive.as_bytes()[0].is_ascii_alphabetic() => {
+                drive
+                    if drive.len() >= 2
+                        && drive.as_bytes()[1] == b':'
+                        && drive.as_bytes()[0].is_ascii_alphabetic() =>
+                {
                     return refuse("drive letter");
                 }
                 _ => {}
@@ -108,7 +112,9 @@ impl PackagePath {
 
     /// Whether it lies below (or is) the directory `dir`.
     pub fn is_below(&self, dir: &PackagePath) -> bool {
-        dir.0.is_empty() || self.0 == dir.0 || self.0.strip_prefix(&dir.0).is_some_and(|rest| rest.starts_with('/'))
+        dir.0.is_empty()
+            || self.0 == dir.0
+            || self.0.strip_prefix(&dir.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -130,7 +136,9 @@ mod tests {
 
     #[test]
     fn refuses_what_leads_out() {
-        for bad in ["", "/", "/etc/passwd", "..", "a/../b", "a//b", "./a", "C:/x", "c:x", "a\\b", "a\0b", "a/c:x"] {
+        for bad in
+            ["", "/", "/etc/passwd", "..", "a/../b", "a//b", "./a", "C:/x", "c:x", "a\\b", "a\0b", "a/c:x"]
+        {
             assert!(PackagePath::new(bad).is_err(), "{bad:?}");
         }
         assert_eq!(PackagePath::new("a/b/").unwrap().as_str(), "a/b");
