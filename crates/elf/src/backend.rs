@@ -2,11 +2,11 @@
 
 use spokeshave_core::{
     About, Artifact, Audit, Context, Edit, Layout, OptionSpec, OptionValue, PackagePath, PatchKind,
-    Registration, Repairer, Result, Subject, Which, apply,
+    Registration, Repairer, Result, Subject, Which,
 };
 
 use crate::plan::plan;
-use crate::audit;
+use crate::{audit, edit};
 
 struct Elf;
 
@@ -75,8 +75,7 @@ impl Repairer for Elf {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let _ = old;
-        Err(spokeshave_core::Error::new("the ELF editor is not there yet").into())
+        edit::patch(old, &changes)
     }
 
     fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath> {
