@@ -46,6 +46,17 @@ impl Output {
         &self.target
     }
 
+    /// Asks the system to begin writing this range to disk, so that little is left for [`Output::finish`] to wait for.
+    pub fn write_back(&self, range: std::ops::Range<u64>) {
+        #[cfg(target_os = "linux")]
+        if let Some(len) = std::num::NonZeroU64::new(range.end.saturating_sub(range.start)) {
+            // Of this advice Linux takes what is dirty for an order to write it out; that it can't is no failure.
+            let _ = rustix::fs::fadvise(self.file(), range.start, Some(len), rustix::fs::Advice::DontNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = range;
+    }
+
     /// Makes it durable and gives it its name, in place of what had it before.
     pub fn finish(self) -> Result<()> {
         self.file().sync_all().map_err(|error| failed("can't be written", &error, &self.target))?;

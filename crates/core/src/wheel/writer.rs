@@ -10,6 +10,8 @@ use crate::{Error, PackagePath, Result};
 
 /// From this size on a copy from file to file is left to the kernel.
 const KERNEL_COPY: u64 = 64 << 10;
+/// So many bytes are sent to the disk at once while others are packed.
+const WRITE_BACK: u64 = 8 << 20;
 /// "Version made by": Unix, 2.0 of the format.
 const MADE_BY_UNIX: u16 = (3 << 8) | 20;
 /// "Version needed": 2.0, deflate and directories.
@@ -57,6 +59,8 @@ pub struct Writer {
     directory: Vec<u8>,
     count: u64,
     offset: u64,
+    /// Up to where the output is on its way to the disk.
+    sent: u64,
     limits: Limits,
 }
 
@@ -87,6 +91,7 @@ impl Writer {
             directory: Vec::new(),
             count: 0,
             offset: 0,
+            sent: 0,
             limits,
         })
     }
@@ -192,7 +197,7 @@ impl Writer {
         if let Err(error) = self.output.write_all(bytes) {
             return Err(self.failed(&error));
         }
-        self.offset += bytes.len() as u64;
+        self.advance(bytes.len() as u64);
         Ok(())
     }
 
@@ -214,8 +219,17 @@ impl Writer {
         if let Err(error) = run() {
             return Err(self.failed(&error));
         }
-        self.offset += member.compressed_size;
+        self.advance(member.compressed_size);
         Ok(())
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.offset += bytes;
+        // What the buffer still holds counts as written; it goes with the next range.
+        if self.offset - self.sent >= WRITE_BACK {
+            self.output.get_ref().0.write_back(self.sent..self.offset);
+            self.sent = self.offset;
+        }
     }
 
     fn failed(&self, error: &std::io::Error) -> anyhow::Error {
