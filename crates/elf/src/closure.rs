@@ -8,7 +8,7 @@ pub use build::read_artifacts;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use spokeshave_core::{ByteSource, FileId, Location, Tried};
+use spokeshave_core::{ByteSource, Location, Tried};
 
 use crate::facts::ElfFacts;
 
@@ -25,8 +25,6 @@ pub struct Node {
     pub location: Location,
     /// Where it really is.
     pub real: Location,
-    /// What makes it one file.
-    pub id: FileId,
     /// Its bytes.
     pub source: Arc<dyn ByteSource>,
     /// Unix permission bits.

@@ -1,9 +1,9 @@
 //! What is read from an ELF file once, kept small, and used by search, policy and planner.
 
 use object::elf;
-use spokeshave_core::Result;
+use spokeshave_core::{Error, Result};
 
-use crate::image::{Image, Symbols};
+use crate::image::Image;
 
 /// One entry of the version needs (`Elfxx_Verneed`): the file and the versions asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub struct ElfFacts {
 /// Python 2, cffi's for PyPy.
 const INIT_PREFIXES: [&str; 5] = ["PyInit_", "PyInitU_", "PyModExport_", "_cffi_pypyinit_", "init"];
 
+/// How many `DT_NEEDED` entries a file may have; the most seen in the wild are some 200.
+const MAX_NEEDED: usize = 10_000;
+
 impl ElfFacts {
     /// Reads them. Few pages of a mapped file are touched: headers, dynamic section, dynamic symbols and strings.
     ///
@@ -85,17 +88,20 @@ impl ElfFacts {
             ..ElfFacts::default()
         };
         if let Some(dynamic) = &image.dynamic {
+            let mut names = Names::of(&image);
             facts.interp = image.interp()?.map(str::to_owned);
-            let texts =
-                |tag| dynamic.values(tag).map(|at| image.text(at).map(str::to_owned)).collect::<Result<_>>();
+            if dynamic.values(elf::DT_NEEDED).count() > MAX_NEEDED {
+                let what = format!("more than {MAX_NEEDED} DT_NEEDED entries");
+                return Err(Error::new(what).offset(dynamic.range.start).into());
+            }
+            let mut texts = |tag| dynamic.values(tag).map(|at| names.text(at)).collect::<Result<_>>();
             facts.needed = texts(elf::DT_NEEDED)?;
             facts.rpath = texts(elf::DT_RPATH)?;
             facts.runpath = texts(elf::DT_RUNPATH)?;
-            facts.soname =
-                dynamic.value(elf::DT_SONAME).map(|at| image.text(at).map(str::to_owned)).transpose()?;
+            facts.soname = dynamic.value(elf::DT_SONAME).map(|at| names.text(at)).transpose()?;
             facts.flags_1 = dynamic.value(elf::DT_FLAGS_1).unwrap_or_default();
-            facts.read_versions(&image)?;
-            facts.read_symbols(&image, image.symbols()?)?;
+            facts.read_versions(&mut names)?;
+            facts.read_symbols(&mut names)?;
             facts.read_notes(&image);
         }
         facts.inert = inert(&image, &facts);
@@ -123,37 +129,36 @@ impl ElfFacts {
         }
     }
 
-    fn read_versions(&mut self, image: &Image<'_>) -> Result<()> {
-        for need in image.version_needs()? {
-            let names = need.aux.iter().map(|aux| image.text(aux.name.into()).map(str::to_owned));
-            let versions = names.collect::<Result<_>>()?;
-            self.version_needs.push(VersionNeed { file: image.text(need.file.into())?.to_owned(), versions });
+    fn read_versions(&mut self, names: &mut Names<'_>) -> Result<()> {
+        for need in names.image.version_needs()? {
+            let versions = need.aux.iter().map(|aux| names.text(aux.name.into())).collect::<Result<_>>()?;
+            self.version_needs.push(VersionNeed { file: names.text(need.file.into())?, versions });
         }
-        for def in image.version_defs()? {
+        for def in names.image.version_defs()? {
             if let Some(name) = def.names.first() {
-                self.version_defs.push(image.text((*name).into())?.to_owned());
+                self.version_defs.push(names.text((*name).into())?);
             }
         }
         Ok(())
     }
 
-    fn read_symbols(&mut self, image: &Image<'_>, symbols: Symbols<'_>) -> Result<()> {
-        for symbol in symbols.iter() {
+    fn read_symbols(&mut self, names: &mut Names<'_>) -> Result<()> {
+        let strings = names.image.slice(names.image.string_table()).unwrap_or_default();
+        for symbol in names.image.symbols()?.iter() {
             if symbol.is_undefined() {
                 if !symbol.is_weak() && symbol.name != 0 {
-                    let name = String::from_utf8_lossy(image.string(symbol.name.into())?).into_owned();
-                    self.undefined.push(name);
+                    self.undefined.push(names.symbol(symbol.name)?);
                 }
             } else if symbol.kind == elf::STT_FUNC || symbol.kind == elf::STT_GNU_IFUNC {
-                let name = image.string(symbol.name.into())?;
-                if matches!(name, [b'P' | b'i' | b'_', ..])
-                    && let Ok(name) = std::str::from_utf8(name)
-                    && let Some(module) = INIT_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))
-                {
-                    self.init_names.push(module.to_owned());
-                    // Any library may have a function `initialize`; that alone makes it no extension.
-                    self.python_extension |= !name.starts_with("init");
-                }
+                // A big library defines 60,000 functions with long names: only those that begin right are read.
+                let text = strings.get(symbol.name as usize..).unwrap_or_default();
+                let Some(prefix) = INIT_PREFIXES.iter().find(|prefix| text.starts_with(prefix.as_bytes()))
+                else {
+                    continue;
+                };
+                self.init_names.extend(names.symbol(symbol.name)?.strip_prefix(prefix).map(str::to_owned));
+                // Any library may have a function `initialize`; that alone makes it no extension.
+                self.python_extension |= *prefix != "init";
             }
         }
         Ok(())
@@ -175,6 +180,45 @@ impl ElfFacts {
     }
 }
 
+/// Reads names from the dynamic string table, no more of them than a sound file has. Names may share their ends, so a
+/// hostile file could ask for its whole string table once per symbol.
+struct Names<'a> {
+    image: &'a Image<'a>,
+    /// Bytes that may still be read.
+    left: u64,
+}
+
+impl<'a> Names<'a> {
+    fn of(image: &'a Image<'a>) -> Self {
+        let table = image.string_table();
+        Names {
+            image,
+            left: (table.end.saturating_sub(table.start)).saturating_mul(4).saturating_add(1 << 16),
+        }
+    }
+
+    fn text(&mut self, offset: u64) -> Result<String> {
+        let text = self.image.text(offset)?;
+        self.take(text.len())?;
+        Ok(text.to_owned())
+    }
+
+    /// The name of a symbol, which may hold any bytes.
+    fn symbol(&mut self, offset: u32) -> Result<String> {
+        let name = self.image.string(offset.into())?;
+        self.take(name.len())?;
+        Ok(String::from_utf8_lossy(name).into_owned())
+    }
+
+    fn take(&mut self, length: usize) -> Result<()> {
+        self.left = self.left.checked_sub(length as u64).ok_or_else(|| {
+            Error::new("names overlap until they are larger than the string table can hold")
+                .offset(self.image.string_table().start)
+        })?;
+        Ok(())
+    }
+}
+
 /// Why no loader loads it.
 fn inert(image: &Image<'_>, facts: &ElfFacts) -> Option<&'static str> {
     match image.header.file_type {
@@ -188,7 +232,7 @@ fn inert(image: &Image<'_>, facts: &ElfFacts) -> Option<&'static str> {
         let kept = image.segment(elf::PT_DYNAMIC).is_none() && contents;
         return Some(if kept { "static program" } else { "debug file" });
     }
-    let static_pie = facts.flags_1 & u64::from(elf::DF_1_PIE.0) != 0 && facts.interp.is_none();
+    let static_pie = facts.flags_1 & elf::DF_1_PIE.0 != 0 && facts.interp.is_none();
     (static_pie && facts.needed.is_empty()).then_some("static program")
 }
 
@@ -198,23 +242,27 @@ fn inert(image: &Image<'_>, facts: &ElfFacts) -> Option<&'static str> {
 /// As [`ElfFacts::read`].
 pub fn symbols_of_versions(bytes: &[u8], file: &str, version: &str) -> Result<Vec<String>> {
     let image = Image::parse(bytes)?;
+    let mut names = Names::of(&image);
     let mut indices = Vec::new();
     for need in image.version_needs()? {
-        if image.text(need.file.into())? == file {
+        if names.text(need.file.into())? == file {
             for aux in need.aux {
-                if image.text(aux.name.into())? == version {
+                if names.text(aux.name.into())? == version {
                     indices.push(aux.index);
                 }
             }
         }
     }
-    let mut names = Vec::new();
+    let mut symbols = Vec::new();
     for symbol in image.symbols()?.iter() {
         if symbol.is_undefined() && symbol.version.is_some_and(|v| indices.contains(&v)) {
-            names.push(String::from_utf8_lossy(image.string(symbol.name.into())?).into_owned());
+            symbols.push(names.symbol(symbol.name)?);
         }
     }
-    names.sort();
-    names.dedup();
-    Ok(names)
+    symbols.sort();
+    symbols.dedup();
+    Ok(symbols)
 }
+
+#[cfg(test)]
+mod tests;

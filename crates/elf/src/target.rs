@@ -219,3 +219,7 @@ impl Target {
         architecture(facts) == self.architecture && libc_of(facts).is_none_or(|libc| libc == self.libc)
     }
 }
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

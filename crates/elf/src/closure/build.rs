@@ -107,7 +107,7 @@ impl<'a> Builder<'a> {
             let id =
                 found.as_ref().map_or_else(|| FileId::Package(artifact.path.clone(), 0), |f| f.id.clone());
             let found = Found {
-                id: id.clone(),
+                id,
                 real: found.map_or_else(|| location.clone(), |f| f.real),
                 source: artifact.source.clone(),
                 mode: artifact.mode,
@@ -140,14 +140,13 @@ impl<'a> Builder<'a> {
         let index = self.nodes.len();
         self.paths.push(Arc::new(Paths::of(&facts, &location, self.env, self.cx.files)));
         self.aliases.push(BTreeSet::new());
-        self.by_id.entry(found.id.clone()).or_insert(index);
+        self.by_id.entry(found.id).or_insert(index);
         self.nodes.push(Node {
             artifact: None,
             name,
             aliases: Vec::new(),
             location,
             real: found.real,
-            id: found.id,
             source: found.source,
             mode: found.mode,
             facts,
@@ -282,16 +281,12 @@ impl<'a> Builder<'a> {
         chain
     }
 
-    /// Whether `--exclude` names a library, by the name that is asked for, its soname, file name or real path.
+    /// Whether `--exclude` names a library, by the name that is asked for, its file name or its path.
     fn is_excluded(&self, node: usize, asked: &str) -> bool {
         let globs = &self.cx.options.exclude;
         self.nodes.get(node).is_some_and(|node| {
-            node.artifact.is_none()
-                && (globs.matches(asked)
-                    || node.facts.soname.as_deref().is_some_and(|soname| globs.matches(soname))
-                    || globs.matches(&node.location.file_name())
-                    || globs.matches(&node.real.file_name())
-                    || globs.matches(&node.real.to_string()))
+            let at = |l: &Location| globs.matches(&l.file_name()) || globs.matches(&l.to_string());
+            node.artifact.is_none() && (globs.matches(asked) || at(&node.location) || at(&node.real))
         })
     }
 

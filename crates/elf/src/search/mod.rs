@@ -14,7 +14,7 @@ mod order;
 mod places;
 mod tokens;
 
-pub use environment::{Environment, SearchDir};
+pub use environment::Environment;
 pub(crate) use fit::misfit;
 pub(crate) use order::{order, path_of_need};
 pub(crate) use places::{Paths, Place};

@@ -43,7 +43,7 @@ pub(crate) fn order<'a>(
     let outside =
         |places: Vec<&'a Place>| places.into_iter().filter(|place| !place.in_package()).map(Cow::Borrowed);
 
-    let no_defaults = loader.is_some_and(|facts| facts.flags_1 & u64::from(elf::DF_1_NODEFLIB.0) != 0);
+    let no_defaults = loader.is_some_and(|facts| facts.flags_1 & elf::DF_1_NODEFLIB.0 != 0);
     let system = env.system.iter().filter(move |dir| {
         // ldconfig's cache holds `lib*.so*` and `ld-*.so*` only.
         let kept =

@@ -16,24 +16,15 @@ pub(crate) struct Place {
     pub dir: Result<Location, (String, &'static str)>,
     /// The rule.
     pub rule: String,
-    /// As [`SearchDir::default`].
-    pub default: bool,
-    /// As [`SearchDir::cached`].
-    pub cached: bool,
 }
 
 impl Place {
     pub(super) fn new(dir: Location, rule: impl Into<String>) -> Self {
-        Place { dir: Ok(dir), rule: rule.into(), default: false, cached: false }
+        Place { dir: Ok(dir), rule: rule.into() }
     }
 
     pub(super) fn of_system(dir: &SearchDir) -> Self {
-        Place {
-            dir: Ok(Location::Host(dir.path.clone())),
-            rule: dir.rule.clone(),
-            default: dir.default,
-            cached: dir.cached,
-        }
+        Place::new(Location::Host(dir.path.clone()), dir.rule.clone())
     }
 
     /// Whether it is a directory of the package.
@@ -93,7 +84,7 @@ fn places(list: &str, rule: &str, location: &Location, env: &Environment, files:
     for entry in list.split(separators).filter(|entry| !entry.is_empty()) {
         let Some(dir) = directory(entry, location, env, files) else { continue };
         if !places.iter().any(|place| place.dir == dir) {
-            places.push(Place { dir, rule: rule.to_owned(), default: false, cached: false });
+            places.push(Place { dir, rule: rule.to_owned() });
         }
     }
     places

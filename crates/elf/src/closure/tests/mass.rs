@@ -55,7 +55,9 @@ fn lddtree(path: &Path) -> Set {
 
 /// The ELF files called `*.so*` below `dir`.
 fn libraries(dir: &Path, found: &mut Vec<PathBuf>) {
-    for path in fs_err::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| !path.is_symlink()) {
+    for path in
+        fs_err::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| !path.is_symlink())
+    {
         if path.is_dir() {
             libraries(&path, found);
         } else if path.file_name().unwrap().to_string_lossy().contains(".so")

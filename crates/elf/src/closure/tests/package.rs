@@ -163,7 +163,7 @@ fn excluded_libraries_are_not_walked() {
     let missing =
         |s: &Scene| s.closure("root.so").unwrap().nodes.iter().flat_map(|n| &n.needs).any(|e| e.to.is_none());
     assert!(missing(&s));
-    for pattern in ["liba.so", "liba.so.1", "libodd*", "/*/a/liba.so.1"] {
+    for pattern in ["liba.so", "liba.so.1", "/*/a/liba.so.1"] {
         s.options.exclude = Globs::new([pattern]).unwrap();
         assert!(!missing(&s), "{pattern}");
         assert_eq!(s.closure("root.so").unwrap().nodes.len(), 2);

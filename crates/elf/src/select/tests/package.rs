@@ -60,7 +60,6 @@ impl Package {
             artifact,
             name: location.file_name(),
             aliases: vec![location.file_name()],
-            id: spokeshave_core::FileId::Path(PathBuf::from(location.to_string())),
             real: location.clone(),
             location,
             source: Arc::new(Bytes::from(Vec::new())),
