@@ -1,15 +1,15 @@
 //! apk's database (Alpine): `/lib/apk/db/installed`, one line a field, one letter a field name, see
 //! <https://wiki.alpinelinux.org/wiki/Apk_spec#Installed_Database_V2>.
 
-use super::database::{Database, Kind, Package, PathIndex, read_file};
+use super::database::{Database, Indexed, Package, PathIndex, read_file};
 use crate::Files;
 
 /// `None` when there is none.
-pub(super) fn read(files: &Files) -> Option<Database> {
+pub(super) fn read(files: &Files) -> Option<Box<dyn Database>> {
     let text =
         ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"].iter().find_map(|at| read_file(files, at))?;
     let (packages, index) = parse(&text);
-    Some(Database { kind: Kind::Apk, packages, index, diversions: Vec::new() })
+    Some(Box::new(Indexed { packages, index }))
 }
 
 fn parse(text: &[u8]) -> (Vec<Package>, PathIndex) {
@@ -30,7 +30,7 @@ fn parse(text: &[u8]) -> (Vec<Package>, PathIndex) {
             [b'R', b':', value @ ..] if dir.is_empty() => index.insert(&[b"/", value], packages.len()),
             [b'R', b':', value @ ..] => index.insert(&[b"/", dir, b"/", value], packages.len()),
             [] => {
-                packages.push(std::mem::take(&mut package));
+                packages.push(Package { kind: "apk", ..std::mem::take(&mut package) });
                 dir = b"";
             }
             _ => {}

@@ -7,17 +7,11 @@ use super::distro::Distro;
 use super::purl::purl;
 use crate::{Bytes, Files, Location};
 
-/// A package manager, as package URLs name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Deb,
-    Apk,
-    Rpm,
-}
-
 /// An installed package.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Package {
+    /// The package manager, as package URLs name it.
+    pub(super) kind: &'static str,
     pub(super) name: String,
     /// Without rpm's epoch.
     pub(super) version: String,
@@ -28,6 +22,23 @@ pub(super) struct Package {
     pub(super) upstream: String,
     /// Empty when the database has none.
     pub(super) license: String,
+}
+
+impl Package {
+    /// The package as the public sees it.
+    pub(super) fn describe(&self, distro: &Distro) -> PackageOwner {
+        let Package { kind, name, version, epoch, arch, upstream, license } = self;
+        let on = distro.qualifier();
+        let upstream = if upstream == name { "" } else { upstream };
+        let qualifiers = [("arch", &**arch), ("distro", &on), ("epoch", epoch), ("upstream", upstream)];
+        PackageOwner {
+            name: name.clone(),
+            version: if epoch.is_empty() { version.clone() } else { format!("{epoch}:{version}") },
+            arch: arch.clone(),
+            purl: purl(kind, distro.vendor(), name, version, &qualifiers),
+            license: Some(license.clone()).filter(|text| !text.is_empty()),
+        }
+    }
 }
 
 /// Which packages list a path: hash of the path and index of the package.
@@ -52,72 +63,36 @@ impl PathIndex {
         self
     }
 
-    fn packages(&self, path: &[u8]) -> impl Iterator<Item = usize> {
+    fn package(&self, path: &[u8]) -> Option<usize> {
         let wanted = hash(&[path]);
-        let start = self.0.partition_point(|(hash, _)| *hash < wanted);
-        let found = self.0.get(start..).unwrap_or_default();
-        found.iter().take_while(move |(hash, _)| *hash == wanted).map(|(_, package)| *package as usize)
+        let first = self.0.partition_point(|(hash, _)| *hash < wanted);
+        self.0.get(first).filter(|(hash, _)| *hash == wanted).map(|(_, package)| *package as usize)
     }
 }
 
-fn hash(parts: &[&[u8]]) -> u64 {
+/// A hash that is the same in every run.
+pub(super) fn hash(parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.iter().for_each(|part| hasher.write(part));
     hasher.finish()
 }
 
-/// A file that a package brings but that lies elsewhere, because another package (or the administrator) has put its
-/// own in that place.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Diversion {
-    /// The place that packages name.
-    pub(super) from: Vec<u8>,
-    /// Where the others' files go instead.
-    pub(super) to: Vec<u8>,
-    /// The package whose own file stays at `from`; `:` for the administrator.
-    pub(super) by: String,
+/// A package database below a sysroot.
+pub(super) trait Database: Send + Sync {
+    /// The package whose file has one of these absolute paths, which are one file's.
+    fn owner(&self, paths: &[Vec<u8>]) -> Option<Package>;
 }
 
-/// A package database that was read.
-#[derive(Debug)]
-pub(super) struct Database {
-    pub(super) kind: Kind,
+/// A database that was read at once.
+pub(super) struct Indexed {
     pub(super) packages: Vec<Package>,
     pub(super) index: PathIndex,
-    pub(super) diversions: Vec<Diversion>,
 }
 
-impl Database {
-    /// The package whose file lies at the absolute path `path`.
-    pub(super) fn owner(&self, path: &[u8]) -> Option<&Package> {
-        let listed = |path| self.index.packages(path).filter_map(|package| self.packages.get(package));
-        if let Some(diversion) = self.diversions.iter().find(|d| d.to == path) {
-            return listed(&diversion.from).find(|package| package.name != diversion.by);
-        }
-        if let Some(diversion) = self.diversions.iter().find(|d| d.from == path) {
-            return listed(path).find(|package| package.name == diversion.by);
-        }
-        listed(path).next()
-    }
-
-    /// The package as the public sees it.
-    pub(super) fn describe(&self, package: &Package, distro: &Distro) -> PackageOwner {
-        let Package { name, version, epoch, arch, upstream, license } = package;
-        let kind = match self.kind {
-            Kind::Deb => "deb",
-            Kind::Apk => "apk",
-            Kind::Rpm => "rpm",
-        };
-        let on = distro.qualifier();
-        let upstream = if upstream == name { "" } else { upstream };
-        let qualifiers = [("arch", &**arch), ("distro", &on), ("epoch", epoch), ("upstream", upstream)];
-        PackageOwner {
-            name: name.clone(),
-            version: if epoch.is_empty() { version.clone() } else { format!("{epoch}:{version}") },
-            arch: arch.clone(),
-            purl: purl(kind, distro.vendor(), name, version, &qualifiers),
-            license: Some(license.clone()).filter(|text| !text.is_empty()),
-        }
+impl Database for Indexed {
+    fn owner(&self, paths: &[Vec<u8>]) -> Option<Package> {
+        let package = paths.iter().find_map(|path| self.index.package(path))?;
+        self.packages.get(package).cloned()
     }
 }
 

@@ -1,58 +1,129 @@
 //! dpkg's database (Debian, Ubuntu): `/var/lib/dpkg`, see deb-control(5) and dpkg(1).
+//!
+//! It has a file list for each package, a thousand of them and more. The owner of a file most often has a name that
+//! begins as the file's does, so the lists are read in the order of that likeness, and only as many as it takes.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
-use super::database::{Database, Diversion, Kind, Package, PathIndex, read_file};
+use super::database::{Database, Package, hash, read_file};
 use crate::Files;
 
 /// `None` when there is none.
-pub(super) fn read(files: &Files) -> Option<Database> {
-    let (packages, by_name) = status(&read_file(files, "/var/lib/dpkg/status")?);
-    let mut index = PathIndex::default();
-    let lists = fs_err::read_dir(files.real_path(&files.in_sysroot("/var/lib/dpkg/info"))?).ok()?;
-    for entry in lists.flatten() {
-        let name = entry.file_name();
-        let Some(&package) = name.to_str().and_then(|name| by_name.get(name.strip_suffix(".list")?)) else {
-            continue;
-        };
-        if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            continue;
-        }
-        let Ok(list) = fs_err::read(entry.path()) else { continue };
-        list.split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .for_each(|line| index.insert(&[line], package));
-    }
-    let diversions = diversions(read_file(files, "/var/lib/dpkg/diversions").as_deref().unwrap_or_default());
-    Some(Database { kind: Kind::Deb, packages, index: index.finish(), diversions })
+pub(super) fn open(files: &Files) -> Option<Box<dyn Database>> {
+    let status = read_file(files, "/var/lib/dpkg/status")?;
+    let diversions =
+        read_file(files, "/var/lib/dpkg/diversions").map(|text| diversions(&text)).unwrap_or_default();
+    Some(Box::new(Mutex::new(Dpkg {
+        info: files.real_path(&files.in_sysroot("/var/lib/dpkg/info"))?,
+        unread: stanzas(&String::from_utf8_lossy(&status)),
+        read: Vec::new(),
+        owners: HashMap::new(),
+        diversions,
+    })))
 }
 
-/// The packages of the `status` file, and where each is under the names that its file list may have: `name`, and
-/// `name:arch` where several architectures can be installed together.
-fn status(text: &[u8]) -> (Vec<Package>, HashMap<String, usize>) {
-    let mut packages = Vec::new();
-    let mut by_name = HashMap::new();
-    let text = String::from_utf8_lossy(text);
-    for stanza in text.split("\n\n") {
-        let mut package = Package::default();
-        for line in stanza.lines() {
-            let Some((field, value)) = line.split_once(": ") else { continue };
-            match field {
-                "Package" => value.clone_into(&mut package.name),
-                "Version" => value.clone_into(&mut package.version),
-                "Architecture" => value.clone_into(&mut package.arch),
-                "Source" => package.upstream = source(value),
-                _ => {}
-            }
-        }
-        if package.name.is_empty() {
-            continue;
-        }
-        by_name.insert(format!("{}:{}", package.name, package.arch), packages.len());
-        by_name.entry(package.name.clone()).or_insert(packages.len());
-        packages.push(package);
+struct Dpkg {
+    /// The directory of the file lists.
+    info: PathBuf,
+    /// The packages whose lists are not read yet.
+    unread: Vec<Stanza>,
+    read: Vec<Package>,
+    /// Hash of a file's path → index into `read`. That two paths of one system share a hash is not to be expected.
+    owners: HashMap<u64, usize>,
+    /// By the hash of the place that packages name.
+    diversions: HashMap<u64, Diversion>,
+}
+
+/// A package in the `status` file, not looked into yet.
+struct Stanza {
+    name: String,
+    text: String,
+}
+
+/// A place where only one package, or the administrator, may put a file; others' files go elsewhere.
+struct Diversion {
+    /// Hash of the place where the others' files go.
+    to: u64,
+    /// The package whose own file stays; `:` for the administrator.
+    by: String,
+}
+
+impl Database for Mutex<Dpkg> {
+    fn owner(&self, paths: &[Vec<u8>]) -> Option<Package> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).owner(paths).cloned()
     }
-    (packages, by_name)
+}
+
+impl Dpkg {
+    fn owner(&mut self, paths: &[Vec<u8>]) -> Option<&Package> {
+        let wanted: Vec<u64> = paths.iter().map(|path| hash(&[path])).collect();
+        let name = paths.first()?.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let mut sorted = false;
+        loop {
+            if let Some(&package) = wanted.iter().find_map(|path| self.owners.get(path)) {
+                return self.read.get(package);
+            }
+            if !sorted {
+                self.unread.sort_by_cached_key(|stanza| likeness(&stanza.name, name));
+                sorted = true;
+            }
+            let package = package(&self.unread.pop()?.text);
+            self.read_list(package);
+        }
+    }
+
+    fn read_list(&mut self, package: Package) {
+        let Package { name, arch, .. } = &package;
+        // With the architecture where packages of several can be installed together.
+        let list = [format!("{name}:{arch}.list"), format!("{name}.list")];
+        let list = list.iter().find_map(|list| fs_err::read(self.info.join(list)).ok()).unwrap_or_default();
+        for path in list.split(|byte| *byte == b'\n').filter(|path| !path.is_empty()) {
+            let path = hash(&[path]);
+            let place = match self.diversions.get(&path) {
+                Some(diversion) if diversion.by != *name => diversion.to,
+                _ => path,
+            };
+            self.owners.entry(place).or_insert(self.read.len());
+        }
+        self.read.push(package);
+    }
+}
+
+/// How much a package's name resembles a file's: the bytes that they share from the beginning, with or without `lib`
+/// (`zlib1g` has `libz.so.1`), and of equals the shorter one.
+fn likeness(package: &str, file: &[u8]) -> (usize, Reverse<usize>) {
+    let letter = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let shared = |file: &[u8]| package.bytes().zip(file).take_while(|(a, b)| *a == letter(b)).count();
+    let without_lib = file.strip_prefix(b"lib").map_or(0, |rest| shared(rest) + 3);
+    (shared(file).max(without_lib), Reverse(package.len()))
+}
+
+/// The `status` file has a stanza for each package and architecture; those of removed packages are left out.
+fn stanzas(status: &str) -> Vec<Stanza> {
+    let stanza = |text: &str| {
+        let value = |field| text.lines().find_map(|line| line.strip_prefix(field));
+        let removed = value("Status: ").is_some_and(|status| status.ends_with(" config-files"));
+        let name = value("Package: ").filter(|name| !removed && !name.contains('/'))?;
+        Some(Stanza { name: name.to_owned(), text: text.to_owned() })
+    };
+    status.split("\n\n").filter_map(stanza).collect()
+}
+
+fn package(stanza: &str) -> Package {
+    let mut package = Package { kind: "deb", ..Package::default() };
+    for line in stanza.lines() {
+        match line.split_once(": ") {
+            Some(("Package", value)) => value.clone_into(&mut package.name),
+            Some(("Version", value)) => value.clone_into(&mut package.version),
+            Some(("Architecture", value)) => value.clone_into(&mut package.arch),
+            Some(("Source", value)) => package.upstream = source(value),
+            _ => {}
+        }
+    }
+    package
 }
 
 /// `curl` or `gcc-12@12.2.0-14` of the field's `gcc-12 (12.2.0-14)`.
@@ -64,13 +135,11 @@ fn source(field: &str) -> String {
 }
 
 /// The `diversions` file: three lines each.
-fn diversions(text: &[u8]) -> Vec<Diversion> {
+fn diversions(text: &[u8]) -> HashMap<u64, Diversion> {
     let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     let (triples, _) = lines.as_chunks::<3>();
-    let diversion = |[from, to, by]: &[&[u8]; 3]| Diversion {
-        from: from.to_vec(),
-        to: to.to_vec(),
-        by: String::from_utf8_lossy(by).into_owned(),
+    let diversion = |[from, to, by]: &[&[u8]; 3]| {
+        (hash(&[from]), Diversion { to: hash(&[to]), by: String::from_utf8_lossy(by).into_owned() })
     };
     triples.iter().map(diversion).collect()
 }
@@ -160,6 +229,7 @@ mod tests {
             "var/lib/dpkg/status",
             "Package: libz\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nSource: zlib (1:1.2)\n\
              Version: 1:1.2+b1\nDescription: x\n Version: 9\n\nPackage: libz\nArchitecture: arm64\nVersion: 1:1.3\n\n\
+             Package: gl\nStatus: deinstall ok config-files\nArchitecture: i386\nVersion: 2\n\n\
              Package: gl\nArchitecture: amd64\nVersion: 3\n\nPackage: nvidia\nArchitecture: amd64\nVersion: 4\n",
         );
         put("var/lib/dpkg/info/libz:amd64.list", "/.\n/lib\n/lib/libz.so.1.2\n/lib/libm.so.6\n");

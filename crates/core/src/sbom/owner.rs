@@ -23,11 +23,12 @@ pub struct PackageOwner {
     pub license: Option<String>,
 }
 
-/// The package databases below a sysroot: dpkg's, rpm's and apk's. They are read once, when the first question comes.
+/// The package databases below a sysroot: dpkg's, rpm's and apk's. What is read of them is read once, when a
+/// question needs it.
 pub struct PackageDb {
     files: Files,
     distro: Distro,
-    databases: OnceLock<Vec<Database>>,
+    databases: OnceLock<Vec<Box<dyn Database>>>,
     aliases: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -43,22 +44,18 @@ impl PackageDb {
     /// The package that owns the file at the host path `path` (the sysroot is part of it, links followed); `None`
     /// when no database knows it. Of a damaged database, what can't be read is not known.
     pub fn owner(&self, path: &Path) -> Option<PackageOwner> {
-        let path = slashed(&self.files.target_path(path));
-        let databases = self.databases.get_or_init(|| {
-            [dpkg::read(&self.files), rpm::read(&self.files), apk::read(&self.files)]
-                .into_iter()
-                .flatten()
-                .collect()
-        });
-        let find = |path: &[u8]| {
-            databases.iter().find_map(|db| db.owner(path).map(|package| db.describe(package, &self.distro)))
+        let real = slashed(&self.files.target_path(path));
+        let alias = |(link, dir): &(Vec<u8>, Vec<u8>)| {
+            let rest = real.strip_prefix(&**dir).filter(|rest| rest.starts_with(b"/"))?;
+            Some([link, rest].concat())
         };
-        find(&path).or_else(|| {
-            self.aliases.iter().find_map(|(link, real)| {
-                let rest = path.strip_prefix(&**real).filter(|rest| rest.starts_with(b"/"))?;
-                find(&[link, rest].concat())
-            })
-        })
+        let mut names: Vec<_> = self.aliases.iter().filter_map(alias).collect();
+        names.insert(0, real.clone());
+        let databases = self.databases.get_or_init(|| {
+            let databases = [dpkg::open(&self.files), rpm::read(&self.files), apk::read(&self.files)];
+            databases.into_iter().flatten().collect()
+        });
+        Some(databases.iter().find_map(|db| db.owner(&names))?.describe(&self.distro))
     }
 }
 

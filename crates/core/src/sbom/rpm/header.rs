@@ -45,6 +45,7 @@ pub(super) fn read(blob: &[u8], mut file: impl FnMut(&[u8], &[u8])) -> Option<Pa
     }
     let epoch = find(EPOCH).and_then(|(_, data)| be32(data, 0)).unwrap_or_default();
     Some(Package {
+        kind: "rpm",
         name: Some(text(NAME)).filter(|name| !name.is_empty())?,
         version: format!("{}-{}", text(VERSION), text(RELEASE)),
         epoch: if epoch == 0 { String::new() } else { epoch.to_string() },

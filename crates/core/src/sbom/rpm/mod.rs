@@ -8,7 +8,7 @@ mod header;
 mod ndb;
 mod sqlite;
 
-use super::database::{Database, Kind, PathIndex, read_file};
+use super::database::{Database, Indexed, PathIndex, read_file};
 use crate::Files;
 
 /// Finds the headers in a database file; `None` when it is damaged, after those that could be read.
@@ -25,7 +25,7 @@ const PLACES: [(&str, Reader); 6] = [
 ];
 
 /// `None` when there is none.
-pub(super) fn read(files: &Files) -> Option<Database> {
+pub(super) fn read(files: &Files) -> Option<Box<dyn Database>> {
     let (bytes, reader) = PLACES.iter().find_map(|(at, reader)| Some((read_file(files, at)?, reader)))?;
     let (mut packages, mut index) = (Vec::new(), PathIndex::default());
     let mut take = |blob: &[u8]| {
@@ -35,7 +35,7 @@ pub(super) fn read(files: &Files) -> Option<Database> {
     };
     // What stands before the damage is as good as ever.
     let _ = reader(&bytes, &mut Headers { left: bytes.len(), take: &mut take });
-    Some(Database { kind: Kind::Rpm, packages, index: index.finish(), diversions: Vec::new() })
+    Some(Box::new(Indexed { packages, index: index.finish() }))
 }
 
 /// Takes the headers as they are found. Together they can't be larger than the file, unless it lies: then it is
