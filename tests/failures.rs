@@ -95,15 +95,9 @@ fn one_of_several_wheels_fails_and_the_rest_go_on() {
     let good = libs.demo().pack(&bench.path("in"));
     let bad = Tree::new("bad-1.0-cp39-abi3-linux_x86_64");
     libs.extension(&bad.path("bad/_ext.abi3.so"), &[]);
-    Cc::gcc().extension(
-        &bad.path("bad/_more.abi3.so"),
-        "_more",
-        "long alpha(void);",
-        "alpha()",
-        &["-Wl,--unresolved-symbols=ignore-all"],
-    );
     let bad = bad.pack(&bench.path("in"));
-    fs_err::write(&bad, &fs_err::read(&bad).unwrap()[..5000]).unwrap();
+    let whole = fs_err::read(&bad).unwrap();
+    fs_err::write(&bad, &whole[..whole.len() / 2]).unwrap();
     let pure = Tree::new("pure-1.0-py3-none-any").file("pure.py", "").pack(&bench.path("in"));
     let wheels = [bad.as_path(), &good, &pure].map(|w| w.to_str().unwrap());
     let outcome =

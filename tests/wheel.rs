@@ -23,7 +23,7 @@ fn script(program: &str, args: &[&Path]) -> String {
 
 #[test]
 fn extensions_are_patched_for_the_place_that_they_are_installed_to() {
-    for scheme in ["", "demo-1.0.data/platlib/", "demo-1.0.data/purelib/"] {
+    for scheme in ["", "demo-1.0.data/platlib/"] {
         let bench = bench();
         let libs = libs(&bench);
         let tree =
@@ -38,6 +38,27 @@ fn extensions_are_patched_for_the_place_that_they_are_installed_to() {
         fs_err::remove_dir_all(&libs.dir).unwrap();
         assert_eq!(venv.run("from demo.sub import _ext; print(_ext.value())"), "42\n", "{member}");
     }
+}
+
+#[test]
+fn a_binary_in_purelib_is_refused_and_a_root_that_is_no_purelib_is_said_so() {
+    let bench = bench();
+    let libs = libs(&bench);
+    let tree = libs.demo();
+    libs.extension(&tree.path("demo-1.0.data/purelib/demo/_more.abi3.so"), &[]);
+    let input = tree.pack(bench.dir());
+    let args = ["repair", "-l", libs.dir(), "-w", "out", input.to_str().unwrap()];
+    bench.spokeshave(args).exits(1).complains(&[
+        "demo-1.0.data/purelib/demo/_more.abi3.so",
+        "purelib",
+        "hint:",
+    ]);
+
+    let text = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: cp39-abi3-linux_x86_64\n";
+    let input = libs.demo().file("demo-1.0.dist-info/WHEEL", text).pack(bench.dir());
+    let wheel = bench.repair(&["-l", libs.dir()], &input);
+    let text = String::from_utf8(wheel.read("demo-1.0.dist-info/WHEEL")).unwrap();
+    assert!(text.contains("Root-Is-Purelib: false\n"), "{text}");
 }
 
 #[test]

@@ -109,11 +109,11 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    /// Unpacks the wheel with Python's zipfile (symbolic links become text files).
+    /// Unpacks the wheel with its modes (symbolic links become text files).
     #[track_caller]
     pub fn new(path: PathBuf) -> Wheel {
         let unpacked = TempDir::with_prefix("wheel-").unwrap();
-        let args = ["-m", "zipfile", "-e", path.to_str().unwrap(), unpacked.path().to_str().unwrap()];
+        let args = [TOOL, "unpack", path.to_str().unwrap(), unpacked.path().to_str().unwrap()];
         run(python(), args);
         Wheel { path, unpacked }
     }

@@ -2,6 +2,7 @@
 
     wheeltool.py pack TREE WHEEL [--omit MEMBER]...   zip TREE, with a RECORD that leaves the MEMBERs out
     wheeltool.py check WHEEL                          names, RECORD, WHEEL and the zip itself agree, or exit 1
+    wheeltool.py unpack WHEEL TREE                   unzip it with its modes; symbolic links become text files
     wheeltool.py list WHEEL                           one line a member: mode, kind, name
 """
 
@@ -119,6 +120,14 @@ def check(wheel):
     return wrong
 
 
+def unpack(wheel, tree):
+    with zipfile.ZipFile(wheel) as archive:
+        for info in archive.infolist():
+            path = archive.extract(info, tree)
+            if stat.S_ISREG(info.external_attr >> 16):
+                os.chmod(path, info.external_attr >> 16 & 0o777)
+
+
 def listing(wheel):
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
@@ -132,11 +141,14 @@ def main():
     packing.add_argument("tree")
     packing.add_argument("wheel")
     packing.add_argument("--omit", action="append", default=[])
-    for command in ("check", "list"):
+    for command in ("check", "list", "unpack"):
         commands.add_parser(command).add_argument("wheel")
+    commands.choices["unpack"].add_argument("tree")
     given = parser.parse_args()
     if given.command == "pack":
         pack(given.tree, given.wheel, given.omit)
+    elif given.command == "unpack":
+        unpack(given.wheel, given.tree)
     elif given.command == "list":
         listing(given.wheel)
     elif wrong := check(given.wheel):
