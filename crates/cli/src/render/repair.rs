@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anstyle::Style;
+use spokeshave_core::Obstacle;
 use spokeshave_core::pipeline::{CarriedReport, Outcome, RepairReport};
 
 use super::obstacles::obstacles;
@@ -53,8 +54,10 @@ pub fn repair(report: &RepairReport, elapsed: Duration, verbose: bool) -> String
     if let Some(sbom) = report.sbom.as_deref().filter(|_| verbose) {
         field("sbom", sbom.to_owned());
     }
-    if verbose && !report.obstacles.is_empty() {
-        field("why", format!("no better tag\n{}", obstacles(&report.obstacles, "    ", true).trim_end()));
+    // What carrying removes is removed.
+    let lasting: Vec<Obstacle> = report.obstacles.iter().filter(|o| !o.repairable).cloned().collect();
+    if verbose && !lasting.is_empty() {
+        field("why", format!("no better tag\n{}", obstacles(&lasting, "    ", true).trim_end()));
     }
     let output = paint(GOOD, report.output.display());
     if report.dry_run {

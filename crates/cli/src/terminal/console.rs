@@ -103,7 +103,7 @@ impl State {
         if self.bar.is_none() && self.started.elapsed() >= BAR_AFTER {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             if let Ok(style) =
-                ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes} written, {eta} left")
+                ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {eta} left")
             {
                 bar.set_style(style);
             }
