@@ -94,19 +94,22 @@ fn same_wheel_same_tag() {
     let out = bench.path("corpus").to_str().unwrap().to_owned();
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpus");
     run(python(), [&format!("{scripts}/make.py"), &out]);
-    let answers = run(python(), [&format!("{scripts}/ask_auditwheel.py"), &out]);
-    let answers: Value = serde_json::from_str(&answers).unwrap();
+    let script = format!("{scripts}/ask_auditwheel.py");
+    let corpus_dir = out.clone();
+    let asked = std::thread::spawn(move || run(python(), [&script, &corpus_dir]));
     let corpus: Value =
         serde_json::from_str(&fs_err::read_to_string(format!("{out}/corpus.json")).unwrap()).unwrap();
     let libs = corpus["libs"].as_str().unwrap();
 
+    let cases = corpus["cases"].as_array().unwrap();
+    let ours: Vec<Answer> = cases.iter().map(|case| ours(&bench, case, libs)).collect();
+    let answers: Value = serde_json::from_str(&asked.join().unwrap()).unwrap();
+
     let mut differences = differences();
     let mut wrong = Vec::new();
-    let cases = corpus["cases"].as_array().unwrap();
-    for case in cases {
+    for (case, ours) in cases.iter().zip(ours) {
         let name = case["name"].as_str().unwrap();
         let theirs = theirs(&answers[name]);
-        let ours = ours(&bench, case, libs);
         let row = differences.remove(name).unwrap_or_default();
         let as_said = |said: &Option<(String, String)>, theirs: &str, ours: &str| match said {
             Some((a, b)) => a == theirs && b == ours && a != b,

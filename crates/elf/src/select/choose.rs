@@ -80,10 +80,6 @@ fn choose(policies: &Policies, survey: &Survey, request: &Request<'_>, names: &e
         refusal: None,
         warnings: Vec::new(),
     };
-    let as_is = (strictest..plain)
-        .find(|policy| removes_nothing(survey) && survey.qualifies(*policy, &Load::default()))
-        .unwrap_or(plain);
-    choice.tags_as_is = tags(policies, survey, &[as_is], &Load::default(), request).0;
 
     let mut chosen = vec![auto];
     match requested::parse(request.plat, policies) {
@@ -106,6 +102,13 @@ fn choose(policies: &Policies, survey: &Survey, request: &Request<'_>, names: &e
     choice.policy = chosen.first().copied().unwrap_or(plain);
     let load = survey.load(choice.policy);
     (choice.tags, choice.warnings) = tags(policies, survey, &chosen, load, request);
+
+    let nothing = Load::default();
+    let fits_as_is = |policy: &usize| removes_nothing(survey) && survey.qualifies(*policy, &nothing);
+    if !chosen.iter().all(fits_as_is) {
+        chosen = vec![(strictest..plain).find(fits_as_is).unwrap_or(plain)];
+    }
+    choice.tags_as_is = tags(policies, survey, &chosen, &nothing, request).0;
     choice
 }
 

@@ -1,6 +1,6 @@
 //! Why no better tag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spokeshave_core::{Error, Obstacle};
 
@@ -13,6 +13,9 @@ use crate::policy::Policies;
 
 /// How many lines of a refusal name what bars the platform.
 const MAX_LINES: usize = 8;
+
+/// What to do without any policy.
+const PLAIN: &str = "pass `--plat linux` to carry the libraries without promising a platform";
 
 /// One reason, not yet put into words.
 #[derive(Debug, Clone)]
@@ -105,29 +108,35 @@ impl Names<'_> {
     /// Why the package can't be `asked`; `fits` is the best that it can be.
     pub fn refuse_policy(&self, asked: usize, fits: usize) -> Error {
         let tag = self.policies.name(asked).unwrap_or("linux");
-        let lines = self.lines(asked);
-        let hint = match self.policies.name(fits) {
-            Some(fits) => {
-                format!("build it on an older system, or pass `--plat {fits}`, the best that it fits")
-            }
-            None => {
-                "build it on an older system, or pass `--plat linux` to carry the libraries without a promise"
-                    .to_owned()
-            }
+        let instead = match self.policies.name(fits) {
+            Some(fits) => format!("pass `--plat {fits}`, the best that it fits"),
+            None => PLAIN.to_owned(),
         };
-        Error::new(format!("the package can't be {tag}:{lines}")).hint(hint)
+        Error::new(format!("the package can't be {tag}:{}", self.lines(asked)))
+            .hint(format!("{}, or {instead}", self.remedy(asked)))
     }
 
     /// Why the package fits no policy.
     pub fn refuse_all(&self) -> Error {
         let plain = self.policies.tags(self.policies.len()).concat();
-        let hint =
-            "build it on an older system, or pass `--plat linux` to carry the libraries without a promise";
         let Some(laxest) = self.policies.len().checked_sub(1) else {
-            return Error::new("no platform tag is defined for this architecture")
-                .hint("pass `--plat linux` to carry the libraries without a promise");
+            return Error::new("no platform tag is defined for this architecture").hint(PLAIN);
         };
-        Error::new(format!("the package fits no platform but {plain}:{}", self.lines(laxest))).hint(hint)
+        Error::new(format!("the package fits no platform but {plain}:{}", self.lines(laxest)))
+            .hint(format!("{}, or {PLAIN}", self.remedy(laxest)))
+    }
+
+    /// What would make the package fit a policy.
+    fn remedy(&self, policy: usize) -> String {
+        let mut remedies = BTreeSet::new();
+        for (_, bar) in self.survey.barring(policy, self.survey.load(policy)) {
+            remedies.insert(match bar.what {
+                What::Version { .. } | What::Forbidden { .. } => "build it on an older system",
+                What::Isa(_) => "build it for the baseline processor (or pass `--disable-isa-ext-check`)",
+                What::Python(_) => "build it with another build of Python",
+            });
+        }
+        remedies.into_iter().collect::<Vec<_>>().join(" and ")
     }
 
     /// What bars a policy, a line each.

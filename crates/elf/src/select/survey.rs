@@ -24,11 +24,6 @@ impl Load {
         self.nodes.len() + self.missing.len()
     }
 
-    /// Whether nothing is to be carried.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether it is part of `other`.
     pub fn is_within(&self, other: &Load) -> bool {
         self.nodes.is_subset(&other.nodes) && self.missing.is_subset(&other.missing)

@@ -84,9 +84,11 @@ fn carries_as_little_as_it_can_unless_told() {
     let selection = package.plat("manylinux_2_28_x86_64");
     let tags = ["manylinux_2_12_x86_64", "manylinux2010_x86_64", "manylinux_2_28_x86_64"];
     assert_eq!(selection.tags, tags);
+    assert_eq!(selection.tags_as_is, tags);
     assert!(selection.carried(&package).is_empty());
     let only = package.ask(&Ask { plat: Some("manylinux_2_28"), only_plat: true, ..Ask::default() });
     assert_eq!(only.tags, ["manylinux_2_28_x86_64"]);
+    assert_eq!(only.tags_as_is, only.tags);
 }
 
 #[test]
