@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use spokeshave_core::{Artifact, Context, Error, FileId, Found, Locate as _, Location, Result, parallel_map};
 
+use super::locate::Search;
 use super::{Closure, Edge, Node};
 use crate::facts::ElfFacts;
 use crate::search::{Environment, LOADED, Paths};
@@ -290,44 +291,22 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Adds the libraries of `--include`: opened by the first artifact whose search path finds them, or a path.
+    /// Adds the libraries of `--include`.
     fn include(&mut self) -> Result<()> {
         let mut missing: Vec<String> = Vec::new();
         for (index, include) in self.cx.options.include.iter().enumerate() {
-            let openers: Vec<usize> = (0..self.artifacts).filter(|i| self.is_loadable(*i)).collect();
-            let mut found = None;
-            let mut tried = Vec::new();
-            if include.lib.contains('/') {
-                let location = Location::Host(include.lib.clone().into());
-                let opener = openers.first().copied();
-                match self.candidate(&include.lib, location, opener)? {
-                    Ok(node) => found = Some((node, opener)),
-                    Err(why) => tried.push(format!("{}: {why}", include.lib)),
-                }
-            } else {
-                for opener in openers {
-                    let chain: Vec<Arc<Paths>> = self.paths.get(opener).cloned().into_iter().collect();
-                    let search = self.search(&include.lib, Some(opener), &chain)?;
-                    if let Some(node) = search.to {
-                        found = Some((node, Some(opener)));
-                        break;
-                    }
-                    tried.extend(search.tried.into_iter().map(|t| format!("{}: {}", t.path, t.why)));
-                }
+            let (found, opener) = self.find_included(&include.lib)?;
+            let Some(node) = found.to else {
+                let tried: BTreeSet<String> =
+                    found.tried.iter().map(|tried| format!("{}: {}", tried.path, tried.why)).collect();
+                let tried: Vec<String> = tried.into_iter().collect();
+                missing.push(format!("{} (looked at: {})", include.lib, tried.join(", ")));
+                continue;
+            };
+            if let Some(node) = self.nodes.get_mut(node).filter(|node| node.artifact.is_none()) {
+                node.included.get_or_insert(index);
             }
-            match found {
-                Some((node, opener)) => {
-                    if let Some(node) = self.nodes.get_mut(node).filter(|node| node.artifact.is_none()) {
-                        node.included.get_or_insert(index);
-                    }
-                    self.load(node, opener)?;
-                }
-                None => {
-                    tried.sort();
-                    tried.dedup();
-                    missing.push(format!("{} (looked at: {})", include.lib, tried.join(", ")));
-                }
-            }
+            self.load(node, opener)?;
         }
         if missing.is_empty() {
             return Ok(());
@@ -336,6 +315,33 @@ impl<'a> Builder<'a> {
             .at("--include")
             .hint("name its directory with --lib-dir, or give its path")
             .into())
+    }
+
+    /// What a name of `--include` leads to, and who opens it: the first artifact whose search path finds it. A path
+    /// leads to what the package has under that file name, so that a package that carries it already stays as it is.
+    fn find_included(&mut self, lib: &str) -> Result<(Search, Option<usize>)> {
+        let mut openers: Vec<Option<usize>> =
+            (0..self.artifacts).filter(|index| self.is_loadable(*index)).map(Some).collect();
+        openers.extend(openers.is_empty().then_some(None));
+        let mut last = Search::default();
+        for opener in openers {
+            let mut search = Search::default();
+            if lib.contains('/') {
+                self.by_sibling(lib, opener, &mut search);
+                if search.to.is_none() {
+                    self.try_candidate(lib, Location::Host(lib.into()), "--include", opener, &mut search)?;
+                }
+            } else {
+                let chain: Vec<Arc<Paths>> =
+                    opener.and_then(|opener| self.paths.get(opener)).cloned().into_iter().collect();
+                search = self.search(lib, opener, &chain)?;
+            }
+            if search.to.is_some() {
+                return Ok((search, opener));
+            }
+            last.tried.append(&mut search.tried);
+        }
+        Ok((last, None))
     }
 
     fn finish(self) -> Closure {

@@ -102,29 +102,36 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The one artifact of that file name or soname.
-    fn by_sibling(&self, name: &str, from: Option<usize>, search: &mut Search) {
-        let file_name = name.rsplit('/').next().unwrap_or(name);
+    /// The one artifact of that file name, or else of that soname; of several, the one in the same directory.
+    pub(super) fn by_sibling(&self, name: &str, from: Option<usize>, search: &mut Search) {
+        let name = name.rsplit('/').next().unwrap_or(name);
         let fits = |index: &usize| Some(*index) != from && self.misfit(*index, from).is_none();
-        let found: Vec<usize> =
-            self.siblings.get(file_name).into_iter().flatten().copied().filter(fits).collect();
+        let mut found: Vec<usize> =
+            self.siblings.get(name).into_iter().flatten().copied().filter(fits).collect();
+        // The directory and the file name in the package.
+        let parts = |index: usize| {
+            let path = self.nodes.get(index).map(|node| node.name.as_str()).unwrap_or_default();
+            path.rsplit_once('/').unwrap_or(("", path))
+        };
+        narrow(&mut found, |index| parts(index).1 == name);
+        if let Some(from) = from {
+            narrow(&mut found, |index| parts(index).0 == parts(from).0);
+        }
         match found.as_slice() {
             [] => {}
             [only] => (search.to, search.rule) = (Some(*only), SIBLING.to_owned()),
             several => {
-                let locations =
-                    several.iter().filter_map(|index| self.nodes.get(*index)).map(|n| &n.location);
-                search.tried.extend(locations.map(|location| Tried {
-                    path: location.to_string(),
-                    rule: SIBLING.to_owned(),
-                    why: "one of several of that name".to_owned(),
-                }));
+                let paths =
+                    several.iter().filter_map(|index| self.nodes.get(*index)).map(|node| node.name.clone());
+                let why = "one of several of that name";
+                let tried = paths.map(|path| Tried { path, rule: SIBLING.to_owned(), why: why.to_owned() });
+                search.tried.extend(tried);
             }
         }
     }
 
     /// [`Builder::candidate`], noted in `search`; whether it was taken.
-    fn try_candidate(
+    pub(super) fn try_candidate(
         &mut self,
         name: &str,
         path: Location,
@@ -147,7 +154,7 @@ impl Builder<'_> {
     }
 
     /// The node of the file at `path`, or why it is not taken.
-    pub(super) fn candidate(
+    fn candidate(
         &mut self,
         name: &str,
         path: Location,
@@ -215,6 +222,13 @@ impl Builder<'_> {
         });
         self.directories.insert(dir.clone(), names.clone());
         names
+    }
+}
+
+/// Keeps the candidates that are `better`, if there are any.
+fn narrow(candidates: &mut Vec<usize>, better: impl Fn(usize) -> bool) {
+    if candidates.iter().any(|index| better(*index)) {
+        candidates.retain(|index| better(*index));
     }
 }
 

@@ -41,7 +41,15 @@ fn a_sibling_is_the_last_resort() {
     assert_eq!(edge(&closure, "pkg/ext.so", "liba.so.1").rule, SIBLING);
     assert_eq!(edge(&closure, "pkg/ext.so", "libm.so.6").rule, "ld.so.conf");
 
-    // Two of that name: none is taken, both are named.
+    // The file name outweighs the soname, the same directory outweighs others.
+    let more = [set.clone(), vec![member("third/liba.so.1", one.clone())]].concat();
+    let closure = s.closure_of(more.clone(), package(&more)).unwrap();
+    assert_eq!(edge(&closure, "pkg/ext.so", "liba.so.1").to, Some(2));
+    let more = [more, vec![member("pkg/liba.so.1", one.clone())]].concat();
+    let closure = s.closure_of(more.clone(), package(&more)).unwrap();
+    assert_eq!(edge(&closure, "pkg/ext.so", "liba.so.1").to, Some(3));
+
+    // Two that are equally good: none is taken, both are named.
     let set = [set, vec![member("third/liba.so.1.2", one)]].concat();
     let closure = s.closure_of(set.clone(), package(&set)).unwrap();
     let missing = edge(&closure, "pkg/ext.so", "liba.so.1");
@@ -190,6 +198,12 @@ fn included_libraries_are_nodes() {
     s.options.include =
         vec![Include { lib: s.path("a/libplug.so.1").display().to_string(), dest: Some(dest) }];
     assert_eq!(node(&s.closure("root.so").unwrap(), "libplug.so.1").name, "libplug.so.1");
+
+    // A package that has it already does not get it again.
+    let set =
+        vec![member("p/root.so", s.path("root.so")), member("p.libs/libplug.so.1", s.path("a/libdep.so"))];
+    let closure = s.closure_of(set.clone(), package(&set)).unwrap();
+    assert_eq!(names(&closure), ["root.so", "libplug.so.1"]);
 
     s.options.include = vec!["libnone.so".parse().unwrap(), "/none/libnone.so".parse().unwrap()];
     let error = s.closure("root.so").err().unwrap().downcast::<Error>().unwrap();
