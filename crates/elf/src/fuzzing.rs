@@ -12,6 +12,8 @@ pub struct Facts {
     pub soname: Option<String>,
     /// `DT_NEEDED`.
     pub needed: Vec<String>,
+    /// The entries of `DT_RPATH` or `DT_RUNPATH`.
+    pub paths: Vec<String>,
     /// Where the program headers stand.
     pub phoff: u64,
     /// `PT_INTERP`.
@@ -33,6 +35,9 @@ pub fn read(bytes: &[u8]) -> Result<Facts> {
         match entry.tag {
             elf::DT_NEEDED => facts.needed.push(image.text(entry.value)?.to_owned()),
             elf::DT_SONAME => facts.soname = Some(image.text(entry.value)?.to_owned()),
+            elf::DT_RPATH | elf::DT_RUNPATH => {
+                facts.paths = image.text(entry.value)?.split(':').map(str::to_owned).collect();
+            }
             _ => {}
         }
     }

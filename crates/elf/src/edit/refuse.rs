@@ -19,9 +19,8 @@ pub(super) fn check(image: &Image<'_>) -> Result<()> {
         None => b"",
     };
     let alone = dynamic.value(elf::DT_NEEDED).is_none() && image.segment(elf::PT_INTERP).is_none();
-    if alone && is_loader(soname) {
-        let name = String::from_utf8_lossy(soname);
-        let what = format!("is the dynamic loader itself ({name}), whose dynamic section can't be changed");
+    if alone && (is_loader(soname) || acts_as_loader(image)?) {
+        let what = "is the dynamic loader itself, whose dynamic section can't be changed";
         return Err(Error::new(what).offset(at).hint("leave it to the system: exclude it").into());
     }
     let program = image.header.file_type == elf::ET_EXEC
@@ -34,18 +33,20 @@ pub(super) fn check(image: &Image<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Names of dynamic loaders: glibc's, musl's (which is its libc as well), Android's, BSD's.
+/// Names of dynamic loaders: glibc's, Android's, musl's (which is its libc as well), uClibc's.
 fn is_loader(soname: &[u8]) -> bool {
-    let names: [&[u8]; 9] = [
-        b"ld-linux",
-        b"ld-musl",
-        b"ld64.so",
-        b"ld.so",
-        b"ld-android",
-        b"libc.musl-",
-        b"ld-elf",
-        b"ld-uClibc",
-        b"ld-2.",
-    ];
-    names.iter().any(|name| soname.starts_with(name)) || soname == b"libc.so"
+    let names: [&[u8]; 8] =
+        [b"ld-linux", b"ld-musl", b"ld64.so", b"ld.so", b"ld-android", b"libc.musl-", b"ld-uClibc", b"ld-2."];
+    names.iter().any(|name| soname.starts_with(name))
+}
+
+/// musl as Debian builds it has no `DT_SONAME`; but only a loader gives out these while it needs nothing.
+fn acts_as_loader(image: &Image<'_>) -> Result<bool> {
+    let names: [&[u8]; 3] = [b"_dlstart", b"__tls_get_addr", b"__libc_start_main"];
+    for symbol in image.symbols()?.iter().filter(|symbol| !symbol.is_undefined()) {
+        if names.contains(&image.string(symbol.name.into())?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -59,6 +59,7 @@ pub(super) fn strip(image: &Image<'_>, placed: &Placed, writes: &mut Writes) -> 
     let count =
         u16::try_from(out.len()).map_err(|_| Error::new("has too many sections").offset(header.shoff))?;
     bytes.extend_from_slice(&tables::section_headers(header, &out)?);
+    writes.forget(&(start..tail.payload));
     writes.replace(start..tail.payload, bytes);
 
     // 4. The ELF header.

@@ -18,7 +18,8 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     let before = Image::parse(old)?;
     let after = Image::parse(new).map_err(|error| error.context("the changed file can't be read back"))?;
     compare(&before, &after, changes)?;
-    let may_change = tables(&before)?;
+    let mut may_change = tables(&before)?;
+    may_change.extend(words_that_follow(&before)?);
     for segment in before.loads() {
         let Some(counterpart) = after.loads().find(|other| other.vaddr == segment.vaddr) else { continue };
         let (Some(was), Some(is)) = (old_bytes(&before, segment), old_bytes(&after, counterpart)) else {
@@ -42,14 +43,19 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
 /// When the edited file would not be what was asked for.
 pub(super) fn check(old: &[u8], edits: &[Edit], changes: &Changes) -> Result<()> {
     let before = Image::parse(old)?;
-    let may_change = tables(&before)?;
+    let mut may_change = tables(&before)?;
     let loaded = before.loads().map(|load| load.file_range().end).max().unwrap_or(0);
     for edit in edits {
         let strip = edit.range.start >= loaded;
         let inside = |range: &Range<u64>| range.start <= edit.range.start && edit.range.end <= range.end;
-        if !strip && !edit.range.is_empty() && !may_change.iter().any(inside) {
+        if strip || edit.range.is_empty() || may_change.iter().any(inside) {
+            continue;
+        }
+        let words = words_that_follow(&before)?;
+        if !words.iter().any(inside) {
             return Err(fault("an edit leads outside of the tables", edit.range.start));
         }
+        may_change.extend(words);
     }
     let sketch = sketch(old, edits, &may_change)?;
     let after =
@@ -113,11 +119,6 @@ fn tables(image: &Image<'_>) -> Result<Vec<Range<u64>>> {
     if let Some(address) = dynamic.value(elf::DT_VERSYM) {
         ranges.extend(image.range_of(address, (image.symbols()?.len() as u64).saturating_mul(2)));
     }
-    ranges.extend(
-        super::dynamic::addresses_of_dynamic(image)?
-            .into_iter()
-            .map(|at| at..at.saturating_add(image.word())),
-    );
     ranges.extend(image.segment(elf::PT_INTERP).map(Segment::file_range));
     // The string table may have grown over the padding behind it, and over a dynamic section behind that.
     if let Some(load) = image.loads().find(|load| load.file_range().contains(&image.string_table().start)) {
@@ -130,6 +131,12 @@ fn tables(image: &Image<'_>) -> Result<Vec<Range<u64>>> {
         }
     }
     Ok(ranges)
+}
+
+/// The words that hold the address of the dynamic section.
+fn words_that_follow(image: &Image<'_>) -> Result<Vec<Range<u64>>> {
+    let words = super::dynamic::addresses_of_dynamic(image)?;
+    Ok(words.into_iter().map(|at| at..at.saturating_add(image.word())).collect())
 }
 
 fn compare(before: &Image<'_>, after: &Image<'_>, changes: &Changes) -> Result<()> {

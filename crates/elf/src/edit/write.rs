@@ -21,6 +21,13 @@ impl Writes {
         self.0.push(Edit { range, bytes });
     }
 
+    /// Takes back what was put into a range.
+    pub fn forget(&mut self, range: &Range<u64>) {
+        self.0.retain(|edit| {
+            edit.range.is_empty() || edit.range.start < range.start || edit.range.end > range.end
+        });
+    }
+
     /// The edits, without those that change nothing.
     ///
     /// # Errors

@@ -98,8 +98,9 @@ fn run_cross(limit: usize) -> Tally {
 }
 
 /// The changes that every library gets: a longer RPATH, a new SONAME and one replaced DT_NEEDED.
-fn changes(library: &Library, replaced: Option<&(String, String)>) -> Changes {
-    let entries = vec!["$ORIGIN".to_owned(), library.directory(), format!("/opt/{}", "long/".repeat(12))];
+fn changes(library: &Library, paths: &[String], replaced: Option<&(String, String)>) -> Changes {
+    let more = ["$ORIGIN".to_owned(), library.directory(), format!("/opt/{}", "long/".repeat(12))];
+    let entries = paths.iter().cloned().chain(more).collect();
     Changes {
         soname: Some("libspokeshave-renamed-0123abcd.so.1".into()),
         needed: replaced.iter().map(|(old, new)| (old.clone(), Some(new.clone()))).collect(),
@@ -132,7 +133,7 @@ fn one(library: &Library, loader: &Loader, tally: &mut Tally) {
         std::os::unix::fs::symlink(real, dir.path().join(&new)).unwrap();
         Some((name.clone(), new))
     });
-    let changes = changes(library, replaced.as_ref());
+    let changes = changes(library, &facts.paths, replaced.as_ref());
     let begin = std::time::Instant::now();
     let edits = match fuzzing::patch(&old, &changes) {
         Ok(edits) => edits,

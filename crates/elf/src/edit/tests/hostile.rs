@@ -1,0 +1,69 @@
+//! Mutated files: an error or a result that passes, but no panic and no absurd allocation.
+
+use super::*;
+
+/// A small generator, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+fn try_all(bytes: &[u8]) -> bool {
+    let all =
+        Changes { needed: vec![("libc.so.6".into(), Some("libc-0123abcd.so.6".into()))], ..long_changes() };
+    let gone = Changes { needed: vec![("libc.so.6".into(), None)], strip: true, ..Changes::default() };
+    let _ = crate::fuzzing::read(bytes);
+    let mut edited = false;
+    for changes in [all, gone, Changes { strip: true, ..long_changes() }] {
+        if let Ok(edits) = crate::edit::patch(bytes, &changes) {
+            let added: usize = edits.iter().map(|edit| edit.bytes.len()).sum();
+            assert!(added < bytes.len() * 3 + (65 << 20), "grew by {added}");
+            let new = spokeshave_core::apply(bytes, &edits).unwrap();
+            crate::edit::verify(bytes, &new, &changes).unwrap();
+            edited = true;
+        }
+    }
+    edited
+}
+
+#[test]
+fn mutated_files() {
+    let bench = Bench::new();
+    let plain = bench.build("lib.so", LIBRARY, &["-Wl,--spare-dynamic-tags=1"]);
+    let mut corpus =
+        vec![edited(&plain, &long_changes()), bench.build("stripped.so", LIBRARY, &["-s"]), plain];
+    if Command::new("s390x-linux-gnu-gcc").arg("--version").output().is_ok() {
+        corpus.push(bench.build_with("s390x-linux-gnu-gcc", "s390x.so", LIBRARY, &[]));
+    }
+    if Command::new("arm-linux-gnueabihf-gcc").arg("--version").output().is_ok() {
+        corpus.push(bench.build_with("arm-linux-gnueabihf-gcc", "arm.so", LIBRARY, &[]));
+    }
+    let mut random = Random(0x5eed_5eed_5eed_5eed);
+    let mut passed = 0;
+    for round in 0..3000 {
+        let mut bytes = corpus[round % corpus.len()].clone();
+        for _ in 0..1 + random.next() % 4 {
+            // Half of the changes hit the headers and the tables behind them.
+            let span =
+                if random.next() % 2 == 0 { bytes.len() as u64 } else { 0x800.min(bytes.len() as u64) };
+            let at = (random.next() % span) as usize;
+            bytes[at] = match random.next() % 4 {
+                0 => 0xff,
+                1 => 0,
+                2 => bytes[at] ^ (1 << (random.next() % 8)),
+                _ => random.next() as u8,
+            };
+        }
+        if random.next() % 16 == 0 {
+            bytes.truncate((random.next() % bytes.len() as u64) as usize);
+        }
+        passed += usize::from(try_all(&bytes));
+    }
+    assert!(passed > 500, "only {passed} mutants were editable: the test tests little");
+}
