@@ -18,7 +18,7 @@ pub(super) struct Package {
     /// rpm's epoch; empty when it has none (the others write it into the version).
     pub(super) epoch: String,
     pub(super) arch: String,
-    /// What it was built from, as scanners expect it in the `upstream` qualifier; empty when that is its own name.
+    /// What it was built from, as scanners expect it in the `upstream` qualifier; empty when unknown.
     pub(super) upstream: String,
     /// Empty when the database has none.
     pub(super) license: String,

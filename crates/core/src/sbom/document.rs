@@ -112,7 +112,7 @@ pub fn build(
 }
 
 fn component(lib: &Carried<'_>, owner: Option<PackageOwner>) -> Value {
-    let mut properties = vec![Property::new("spokeshave:carried:path", lib.carried_path.as_str())];
+    let mut properties = Vec::new();
     if let Some(sha256) = &lib.carried_sha256 {
         properties.push(Property::new("spokeshave:carried:sha256", hex(sha256)));
     }

@@ -78,8 +78,9 @@ impl Dpkg {
     fn read_list(&mut self, package: Package) {
         let Package { name, arch, .. } = &package;
         // With the architecture where packages of several can be installed together.
-        let list = [format!("{name}:{arch}.list"), format!("{name}.list")];
-        let list = list.iter().find_map(|list| fs_err::read(self.info.join(list)).ok()).unwrap_or_default();
+        let lists = [format!("{name}:{arch}.list"), format!("{name}.list")].map(|list| self.info.join(list));
+        let list = lists.iter().find(|list| fs_err::symlink_metadata(list).is_ok_and(|meta| meta.is_file()));
+        let list = list.and_then(|list| fs_err::read(list).ok()).unwrap_or_default();
         for path in list.split(|byte| *byte == b'\n').filter(|path| !path.is_empty()) {
             let path = hash(&[path]);
             let place = match self.diversions.get(&path) {
