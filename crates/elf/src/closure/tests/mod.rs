@@ -4,4 +4,5 @@ mod glibc;
 mod kit;
 mod mass;
 mod musl;
+mod others;
 mod package;
