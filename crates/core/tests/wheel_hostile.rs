@@ -195,6 +195,13 @@ fn names_that_lead_out() {
         refused_member(Part::stored(name, b"1"), "unsafe path");
     }
     refused_member(Part { flags: 1 << 11, ..Part::stored(b"a\xff", b"1") }, "marked as UTF-8");
+    let unicode_path = |name: &str| {
+        let crc = crc32fast::hash(b"a").to_le_bytes();
+        [&[0x75, 0x70, 5 + name.len() as u8, 0, 1][..], &crc, name.as_bytes()].concat()
+    };
+    let twice_named = |name| Part { extra: unicode_path(name), ..Part::stored("a", b"1") };
+    refused_member(twice_named("b"), "an extra field gives it another name, `b`");
+    assert!(open(zip(&[twice_named("a")])).is_ok());
     // Without the flag a name is code page 437, as Python reads it.
     assert_eq!(open(zip(&[Part::stored(b"gr\x81n", b"1")])).unwrap().members()[0].name, "grün");
     assert_eq!(

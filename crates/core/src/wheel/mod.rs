@@ -15,6 +15,7 @@ mod archive;
 mod directory;
 mod dist_info;
 mod inflate;
+mod layout;
 mod member;
 mod name;
 mod output;

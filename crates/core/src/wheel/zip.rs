@@ -69,14 +69,15 @@ impl EndRecord {
 /// sizes of 4 or 8 bytes. `None` when there is none such.
 pub(super) fn descriptor_len(bytes: &[u8], crc32: u32, compressed: u64, size: u64) -> Option<u64> {
     let signed = le::<4>(bytes, 0) == Some(u64::from(DESCRIPTOR_SIGNATURE));
-    let starts = if signed { [4, 0] } else { [0, 0] };
-    starts.into_iter().find_map(|start| {
+    // A CRC-32 may happen to look like the signature.
+    let starts: &[usize] = if signed { &[4, 0] } else { &[0] };
+    starts.iter().find_map(|&start| {
         if le::<4>(bytes, start)? != u64::from(crc32) {
             return None;
         }
         let short = le::<4>(bytes, start + 4) == Some(compressed) && le::<4>(bytes, start + 8) == Some(size);
         let long = le::<8>(bytes, start + 4) == Some(compressed) && le::<8>(bytes, start + 12) == Some(size);
-        // With both sizes zero the two forms look alike; the shorter one is then a prefix of the longer.
+        // With both sizes zero the shorter form is a prefix of the longer one.
         (long.then_some(20).or(short.then_some(12))).map(|len| len + start as u64)
     })
 }
@@ -84,8 +85,7 @@ pub(super) fn descriptor_len(bytes: &[u8], crc32: u32, compressed: u64, size: u6
 /// The extra fields less zip64's, which is written anew where it is needed.
 pub(super) fn extra_without_zip64(extra: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(extra.len());
-    let mut fields = ExtraFields::new(extra);
-    for (id, data) in fields.by_ref() {
+    for (id, data) in ExtraFields::new(extra) {
         if id != ExtraFieldId::ZIP64 {
             kept.extend(id.as_u16().to_le_bytes());
             kept.extend((data.len() as u16).to_le_bytes());
