@@ -1,6 +1,5 @@
 //! Help, usage errors, streams: the program as a shell sees it.
 
-use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use spokeshave_testkit::Outcome;
@@ -89,12 +88,16 @@ fn colours_are_asked_for_or_guessed() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    for args in [&["completions", "bash"][..], &["repair", "--help"]] {
-        let mut child = command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let done = child.wait_with_output().unwrap();
-        assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+    let inputs = ["show", "--json", "absent", "/also/absent"];
+    for (args, code) in [(&["completions", "bash"][..], 0), (&["repair", "--help"], 0), (&inputs, 1)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let done =
+            command(args).stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(code), "{said}");
+        assert!(!said.contains("pipe"), "{said}");
+        assert_eq!(said.contains("/also/absent"), code == 1, "the work goes on: {said}");
     }
 }
 

@@ -102,9 +102,9 @@ impl State {
     fn progress(&mut self, done: u64, total: u64) {
         if self.bar.is_none() && self.started.elapsed() >= BAR_AFTER {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            if let Ok(style) =
-                ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {eta} left")
-            {
+            if let Ok(style) = ProgressStyle::with_template(
+                "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {eta} left",
+            ) {
                 bar.set_style(style);
             }
             self.bar = Some(bar);
