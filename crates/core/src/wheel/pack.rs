@@ -147,11 +147,14 @@ pub fn write_members(
     }
     let shared = Shared::new(queue, jobs);
     std::thread::scope(|scope| {
-        for _ in 0..jobs.min(shared.slots) {
-            scope.spawn(|| shared.work(options.level));
-        }
+        let workers: Vec<_> =
+            (0..jobs.min(shared.slots)).map(|_| scope.spawn(|| shared.work(options.level))).collect();
         let result = write_in_order(writer, &shared, plan, progress);
         shared.stop();
+        // The scope itself waits for the closures only; after a join the threads and what they own are gone.
+        for worker in workers {
+            let _ = worker.join();
+        }
         result
     })
 }
