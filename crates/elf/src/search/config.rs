@@ -1,20 +1,25 @@
 //! `/etc/ld.so.conf` (ldconfig(8)) and musl's path file.
 
+use std::collections::BTreeSet;
+
 use spokeshave_core::{Files, Globs, Location};
 
-/// How deep files may include each other, so that a circle ends.
-const MAX_DEPTH: usize = 16;
+/// How many files may be included, and so how deep.
+const MAX_FILES: usize = 1000;
 
 /// The directories of `/etc/ld.so.conf` and what it includes, in order, as paths of the target. What can't be read is
 /// as if it were not there, as for `ldconfig`.
 pub(super) fn ld_so_conf(files: &Files) -> Vec<String> {
     let mut dirs = Vec::new();
-    read(files, "/etc/ld.so.conf", MAX_DEPTH, &mut dirs);
+    read(files, "/etc/ld.so.conf", &mut BTreeSet::new(), &mut dirs);
     dirs
 }
 
-fn read(files: &Files, path: &str, depth: usize, dirs: &mut Vec<String>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
+/// Reads the file `path`, unless it was read before: files may include each other.
+fn read(files: &Files, path: &str, seen: &mut BTreeSet<String>, dirs: &mut Vec<String>) {
+    if seen.len() > MAX_FILES || !seen.insert(path.to_owned()) {
+        return;
+    }
     let Some(text) = text(files, path) else { return };
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -31,7 +36,7 @@ fn read(files: &Files, path: &str, depth: usize, dirs: &mut Vec<String>) {
                         format!("{parent}/{pattern}")
                     };
                     for included in matching(files, &pattern) {
-                        read(files, &included, depth, dirs);
+                        read(files, &included, seen, dirs);
                     }
                 }
             }

@@ -17,7 +17,12 @@ fn is_base(path: &Path) -> bool {
 }
 
 fn loader(path: &Path) -> Option<Set> {
-    let output = Command::new(LOADER).env_remove("LD_LIBRARY_PATH").arg("--list").arg(path).output().unwrap();
+    listed(Command::new(LOADER).arg("--list").arg(path)).map(real)
+}
+
+/// What a loader lists; `None` when it refuses the file.
+fn listed(command: &mut Command) -> Option<Set> {
+    let output = command.env_remove("LD_LIBRARY_PATH").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() && !text.contains("not found") {
         return None;
@@ -31,7 +36,7 @@ fn loader(path: &Path) -> Option<Set> {
             None => {}
         }
     }
-    Some(real(set))
+    Some(set)
 }
 
 fn real(set: Set) -> Set {
@@ -97,6 +102,46 @@ fn closures_equal_the_loader_s() {
     assert!(count > 20, "{count} libraries compared");
     assert!(by_loader.is_empty(), "{by_loader:#?}");
     assert!(by_lddtree.len() * 10 <= count, "{by_lddtree:#?}");
+}
+
+/// Both byte orders, both classes, in the sysroots of Debian's cross C libraries.
+#[test]
+fn closures_of_other_architectures_equal_the_loader_s() {
+    let targets = [
+        ("aarch64-linux-gnu", "qemu-aarch64", "ld-linux-aarch64.so.1"),
+        ("arm-linux-gnueabihf", "qemu-arm", "ld-linux-armhf.so.3"),
+        ("i686-linux-gnu", "qemu-i386", "ld-linux.so.2"),
+        ("mips-linux-gnu", "qemu-mips", "ld.so.1"),
+        ("powerpc64le-linux-gnu", "qemu-ppc64le", "ld64.so.2"),
+        ("riscv64-linux-gnu", "qemu-riscv64", "ld-linux-riscv64-lp64d.so.1"),
+        ("s390x-linux-gnu", "qemu-s390x", "ld64.so.1"),
+    ];
+    for (triplet, qemu, loader) in targets {
+        let root = Path::new("/usr").join(triplet);
+        let loader = root.join("lib").join(loader);
+        let mut scene = Scene::new("gcc");
+        scene.options.sysroot = Some(root.clone());
+        let mut paths = Vec::new();
+        libraries(&root.join("lib"), &mut paths);
+        let mut count = 0;
+        for path in paths {
+            let Some((found, missing)) =
+                listed(Command::new(qemu).arg("-L").arg(&root).arg(&loader).arg("--list").arg(&path))
+            else {
+                continue;
+            };
+            let names = |paths: BTreeSet<PathBuf>| -> BTreeSet<String> {
+                let names = paths.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+                names.filter(|name| !name.starts_with("ld")).collect()
+            };
+            let closure = scene.closure(path.to_str().unwrap()).unwrap();
+            let ours = closure.nodes.iter().skip(1).map(|node| node.location.to_string().into()).collect();
+            assert_eq!(names(ours), names(found), "{}", path.display());
+            assert!(missing.is_empty(), "{}: {missing:?}", path.display());
+            count += 1;
+        }
+        assert!(count >= 5, "{count} libraries of {triplet}");
+    }
 }
 
 #[test]
