@@ -8,7 +8,7 @@ use spokeshave_core::{Artifact, Context, Error, FileId, Found, Locate as _, Loca
 use super::locate::Search;
 use super::{Closure, Edge, Node};
 use crate::facts::ElfFacts;
-use crate::search::{Environment, LOADED, Paths};
+use crate::search::{Environment, LOADED, Paths, SIBLING};
 use crate::target::Libc;
 
 /// Reads the facts of every artifact, in order, on all processors. Those of the package's members are kept in
@@ -259,6 +259,15 @@ impl<'a> Builder<'a> {
                 }
             }
             let Some(to) = edge.to else { continue };
+            if again
+                && to < self.artifacts
+                && edge.rule != SIBLING
+                && !load.by_name.contains_key(&edge.name)
+                && self.search_by_rules(&edge.name, Some(node), &chain)?.to.is_none()
+            {
+                // Another load brings it along, this one does not.
+                edge.rule = SIBLING.to_owned();
+            }
             self.aliases.get_mut(to).map(|names| names.insert(edge.name.clone()));
             self.enter(load, to, Some(node), Some(&edge.name));
             if !self.is_excluded(to, &edge.name) && load.queued.insert(to) {

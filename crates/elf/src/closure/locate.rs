@@ -28,14 +28,25 @@ const MUSL_OWN: [&str; 7] = ["libc.", "libpthread.", "librt.", "libm.", "libdl."
 impl Builder<'_> {
     /// Searches `name` for the node `from`, whose chain of search paths is `chain`.
     pub(super) fn search(&mut self, name: &str, from: Option<usize>, chain: &[Arc<Paths>]) -> Result<Search> {
+        let mut search = self.search_by_rules(name, from, chain)?;
+        if search.to.is_none() {
+            self.by_sibling(name, from, &mut search);
+        }
+        Ok(search)
+    }
+
+    /// The same, by the loader's rules alone.
+    pub(super) fn search_by_rules(
+        &mut self,
+        name: &str,
+        from: Option<usize>,
+        chain: &[Arc<Paths>],
+    ) -> Result<Search> {
         let mut search = Search::default();
         if name.contains('/') {
             self.by_path(name, from, &mut search)?;
         } else {
             self.by_name(name, from, chain, &mut search)?;
-        }
-        if search.to.is_none() {
-            self.by_sibling(name, from, &mut search);
         }
         Ok(search)
     }

@@ -180,6 +180,18 @@ fn breadth_comes_first() {
     s.lib("b/libv.so", "", &[], &[]);
     s.lib("root.so", "", &["liba.so", "libv.so"], &[RPATH, "-Wl,-rpath,@/b:@/a"]);
     assert_eq!(s.agreed("root.so").unwrap(), ["@/a/liba.so", "@/b/libv.so", "@/root.so"]);
+
+    // The second's needs come before those of what the first needs, and after those of the first.
+    let here = [RPATH, "-Wl,-rpath,$ORIGIN"];
+    for dir in ["x", "y", "z"] {
+        s.lib(&format!("{dir}/libw.so"), "", &[], &[]);
+    }
+    s.lib("x/libfirst.so", "", &["libdeep.so"], &here);
+    s.lib("x/libdeep.so", "", &["libw.so"], &here);
+    s.lib("y/libsecond.so", "", &["libw.so"], &here);
+    s.lib("z/libthird.so", "", &["libw.so"], &here);
+    s.lib("deep.so", "", &["libfirst.so", "libsecond.so", "libthird.so"], &[RPATH, "-Wl,-rpath,@/x:@/y:@/z"]);
+    assert!(s.agreed("deep.so").unwrap().contains(&"@/y/libw.so".to_owned()));
 }
 
 #[test]

@@ -94,6 +94,22 @@ fn the_first_context_that_finds_it_wins() {
 }
 
 #[test]
+fn every_load_must_find_what_the_package_has() {
+    let s = scene();
+    let mid = s.lib("libmid.so", "", &["libx.so"], &[]);
+    let x = s.lib("libx.so", "", &[], &[]);
+    let one = s.lib("one.so", "", &["libmid.so", "libx.so"], &["-Wl,-rpath,$ORIGIN:$ORIGIN/x"]);
+    let two = s.lib("two.so", "", &["libmid.so"], &["-Wl,-rpath,$ORIGIN"]);
+    let set = vec![member("p/one.so", one), member("p/libmid.so", mid), member("p/x/libx.so", x)];
+    let closure = s.closure_of(set.clone(), package(&set)).unwrap();
+    assert_eq!(edge(&closure, "p/libmid.so", "libx.so").rule, LOADED);
+    // Whoever imports `two` alone has no libx in the process yet.
+    let set = [set, vec![member("p/two.so", two)]].concat();
+    let closure = s.closure_of(set.clone(), package(&set)).unwrap();
+    assert_eq!(edge(&closure, "p/libmid.so", "libx.so").rule, SIBLING);
+}
+
+#[test]
 fn artifacts_in_a_circle() {
     let s = scene();
     let a = s.lib("liba.so", "", &["libb.so"], &[]);
