@@ -2,7 +2,7 @@
 //!
 //! Only this crate prints. Data goes to stdout; errors, warnings and progress go to stderr.
 //!
-//! 1. [`args`] declares the options, those of the backends included, and turns them into the engine's.
+//! 1. `args` declares the options, those of the backends included, and turns them into the engine's.
 //! 2. `command` has one file per subcommand.
 //! 3. `render` turns reports into text.
 //! 4. `terminal` writes it: broken pipes, errors with hints, events, the progress bar.
