@@ -94,6 +94,19 @@ fn the_first_context_that_finds_it_wins() {
 }
 
 #[test]
+fn what_others_need_is_no_root() {
+    let mut s = scene();
+    let lib = s.lib("libmid.so", "", &["libleaf.so"], &[]);
+    s.lib("a/libleaf.so", "", &[], &[]);
+    s.lib("b/libleaf.so", "", &[], &[]);
+    let one = s.lib("one.so", "", &["libmid.so"], &["-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN:@/a"]);
+    s.set("LD_LIBRARY_PATH", "@/b");
+    let set = vec![member("p/libmid.so", lib), member("p/one.so", one)];
+    let closure = s.closure_of(set.clone(), package(&set)).unwrap();
+    assert_eq!(edge(&closure, "p/libmid.so", "libleaf.so").rule, "RPATH of p/one.so");
+}
+
+#[test]
 fn every_load_must_find_what_the_package_has() {
     let s = scene();
     let mid = s.lib("libmid.so", "", &["libx.so"], &[]);
