@@ -63,6 +63,7 @@ fn failures_exit_1_and_name_the_input() {
     spokeshave(&["repair", "src"]).exits(1).complains(&["src: is a directory", "hint: ", "src/*.whl"]);
     let text = spokeshave(&["show", "Cargo.toml"]).exits(1).complains(&["Cargo.toml"]);
     assert_eq!(text.stdout, "");
+    assert_eq!(spokeshave(&["show", "-q", env!("CARGO_BIN_EXE_spokeshave")]).exits(0).stdout, "");
     let warned = spokeshave(&["show", "-l", "no/such", "Cargo.toml"]).exits(1);
     warned.complains(&["warning: --lib-dir", "no/such: no such directory"]);
 }

@@ -44,7 +44,7 @@ impl Look<'_> {
                     if self.json {
                         report.input = PathBuf::from(report.input.to_string_lossy().into_owned());
                         out.json(&report)?;
-                    } else {
+                    } else if !self.terminal.quiet {
                         let gap = if printed { "\n" } else { "" };
                         out.text(&format!("{gap}{}", render(&report, self.terminal.verbose)))?;
                         printed = true;
