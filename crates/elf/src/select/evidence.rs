@@ -1,5 +1,7 @@
 //! What a file asks for that not every policy allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::closure::Node;
 use crate::policy::Policies;
 use crate::target::Architecture;
@@ -13,6 +15,8 @@ pub struct Bar {
     pub from: usize,
     /// The first policy that allows it; the plain tag allows everything.
     pub until: usize,
+    /// The node that provides what is asked for. If it is carried, the bar is gone.
+    pub provider: Option<usize>,
 }
 
 /// What bars a policy.
@@ -39,20 +43,24 @@ pub enum What {
 }
 
 impl Bar {
-    /// Whether it bars this policy.
-    pub fn bars(&self, policy: usize) -> bool {
-        (self.from..self.until).contains(&policy)
+    /// Whether it bars this policy when the nodes of `carried` are carried.
+    pub fn bars(&self, policy: usize, carried: &BTreeSet<usize>) -> bool {
+        (self.from..self.until).contains(&policy) && self.provider.is_none_or(|node| !carried.contains(&node))
     }
 }
+
+/// The node that each needed name leads to.
+type Providers<'a> = BTreeMap<&'a str, Option<usize>>;
 
 /// What bars policies in a file.
 pub fn of(node: &Node, policies: &Policies, ignore_isa: bool) -> Vec<Bar> {
     let mut bars = Vec::new();
-    versions(node, policies, &mut bars);
-    forbidden(node, policies, &mut bars);
+    let providers: Providers<'_> = node.needs.iter().map(|edge| (edge.name.as_str(), edge.to)).collect();
+    versions(node, policies, &providers, &mut bars);
+    forbidden(node, policies, &providers, &mut bars);
     let last = policies.len();
     if let Some(level) = isa(node, policies).filter(|_| !ignore_isa) {
-        bars.push(Bar { what: What::Isa(level), from: 0, until: last });
+        bars.push(Bar { what: What::Isa(level), from: 0, until: last, provider: None });
     }
     // PEP 513: builds for a narrow (UCS-2) Python 2 and for one with fpectl run on no other.
     let foreign = |s: &&String| {
@@ -60,33 +68,34 @@ pub fn of(node: &Node, policies: &Policies, ignore_isa: bool) -> Vec<Bar> {
             || matches!(s.as_str(), "PyFPE_jbuf" | "PyFPE_dummy" | "PyFPE_counter")
     };
     if let Some(symbol) = node.facts.undefined.iter().find(foreign) {
-        bars.push(Bar { what: What::Python(symbol.clone()), from: 0, until: last });
+        bars.push(Bar { what: What::Python(symbol.clone()), from: 0, until: last, provider: None });
     }
     bars.retain(|bar| bar.from < bar.until);
     bars
 }
 
-fn versions(node: &Node, policies: &Policies, bars: &mut Vec<Bar>) {
+fn versions(node: &Node, policies: &Policies, providers: &Providers<'_>, bars: &mut Vec<Bar>) {
     for need in &node.facts.version_needs {
-        // A library that is carried brings its versions along.
+        // A library that no policy promises is carried, and brings its versions along.
         let Some(from) = policies.promised_from(&need.file) else { continue };
+        let provider = providers.get(need.file.as_str()).copied().flatten();
         for version in &need.versions {
             let what = What::Version { library: need.file.clone(), version: version.clone() };
-            bars.push(Bar { what, from, until: policies.version_from(version) });
+            bars.push(Bar { what, from, until: policies.version_from(version), provider });
         }
     }
 }
 
-fn forbidden(node: &Node, policies: &Policies, bars: &mut Vec<Bar>) {
-    for library in &node.facts.needed {
+fn forbidden(node: &Node, policies: &Policies, providers: &Providers<'_>, bars: &mut Vec<Bar>) {
+    for (library, provider) in providers {
         let (Some(from), Some(symbols)) = (policies.promised_from(library), policies.forbidden(library))
         else {
             continue;
         };
         for symbol in &node.facts.undefined {
             if let Some(until) = symbols.get(symbol) {
-                let what = What::Forbidden { library: library.clone(), symbol: symbol.clone() };
-                bars.push(Bar { what, from, until: *until });
+                let what = What::Forbidden { library: (*library).to_owned(), symbol: symbol.clone() };
+                bars.push(Bar { what, from, until: *until, provider: *provider });
             }
         }
     }

@@ -192,7 +192,7 @@ impl Names<'_> {
     fn libraries(&self, policy: usize) -> Vec<Reason> {
         let strictest = self.survey.load(0);
         let mut found: BTreeMap<String, Reason> = BTreeMap::new();
-        for node in self.survey.artifacts.iter().chain(&strictest.nodes).copied() {
+        for node in self.survey.counted(strictest) {
             let own = self.survey.artifacts.contains(&node);
             let needs = self.closure.nodes.get(node).into_iter().flat_map(|n| &n.needs);
             for (edge, link) in needs.zip(self.survey.links.get(node).into_iter().flatten()) {

@@ -33,7 +33,7 @@ impl Load {
 /// The facts that the choice rests on.
 pub struct Survey {
     /// The binaries of the package that count.
-    pub artifacts: Vec<usize>,
+    pub artifacts: BTreeSet<usize>,
     /// The references of each node.
     pub links: Vec<Vec<Link>>,
     /// What bars policies in each node.
@@ -46,7 +46,7 @@ impl Survey {
     /// Looks at the whole closure; `artifacts` are the nodes of the package that count.
     pub fn new(
         closure: &Closure,
-        artifacts: Vec<usize>,
+        artifacts: BTreeSet<usize>,
         policies: &Policies,
         exclude: &Globs,
         ignore_isa: bool,
@@ -64,6 +64,11 @@ impl Survey {
         self.loads.get(policy).unwrap_or(&NOTHING)
     }
 
+    /// The nodes that count when the libraries of `load` are carried: the artifacts, then these.
+    pub fn counted<'a>(&'a self, load: &'a Load) -> impl Iterator<Item = usize> + 'a {
+        self.artifacts.iter().chain(&load.nodes).copied()
+    }
+
     /// Whether nothing bars `policy` when the libraries of `load` are carried.
     pub fn allows(&self, policy: usize, load: &Load) -> bool {
         self.barring(policy, load).next().is_none()
@@ -74,7 +79,7 @@ impl Survey {
         let nodes = self.artifacts.iter().chain(&load.nodes).copied();
         let bars =
             nodes.flat_map(|node| self.bars.get(node).into_iter().flatten().map(move |bar| (node, bar)));
-        bars.filter(move |(_, bar)| bar.bars(policy))
+        bars.filter(move |(_, bar)| bar.bars(policy, &load.nodes))
     }
 
     /// Whether the package qualifies for `policy` when it carries `load`, which may be more than the policy needs.
@@ -85,7 +90,7 @@ impl Survey {
 
 /// What must be carried under `policy`: all that the artifacts and `--include` lead to, breadth first, promised and
 /// excluded libraries and what lies below them aside.
-fn load(closure: &Closure, artifacts: &[usize], links: &[Vec<Link>], policy: usize) -> Load {
+fn load(closure: &Closure, artifacts: &BTreeSet<usize>, links: &[Vec<Link>], policy: usize) -> Load {
     let included = closure
         .nodes
         .iter()

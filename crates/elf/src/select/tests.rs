@@ -3,4 +3,5 @@
 mod android;
 mod choice;
 mod package;
+mod property;
 mod words;

@@ -270,6 +270,18 @@ fn foreign_binaries_are_left_alone() {
 }
 
 #[test]
+fn static_programs_run_with_any_libc() {
+    let claimed = ["manylinux1_x86_64", "musllinux_1_1_x86_64", "musllinux_1_1_aarch64"];
+    let package = Package::x86_64().file("pkg/tool", &[]).with(|facts| facts.inert = Some("static program"));
+    let selection = package.ask(&Ask { claimed: &claimed, ..Ask::default() });
+    assert_eq!(selection.tags, ["manylinux_2_5_x86_64", "manylinux1_x86_64", "musllinux_1_1_x86_64"]);
+    assert_eq!(selection.warnings.len(), 1);
+    let selection =
+        package.file("pkg/ext.so", &["libc.so.6"]).ask(&Ask { claimed: &claimed, ..Ask::default() });
+    assert_eq!(selection.tags, ["manylinux_2_5_x86_64", "manylinux1_x86_64"]);
+}
+
+#[test]
 fn a_package_of_foreign_binaries_is_refused() {
     let mut package = extension(&["GLIBC_2.2.5"]).with(|facts| facts.needed.clear());
     package.target.libc = Libc::Musl;

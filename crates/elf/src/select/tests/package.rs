@@ -16,7 +16,7 @@ use crate::target::{Architecture, Libc, Target};
 #[derive(Clone)]
 pub struct Package {
     pub target: Target,
-    nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
 }
 
 /// What the tests ask for.
