@@ -43,8 +43,13 @@ pub fn read(bytes: &[u8]) -> Result<Facts> {
     }
     image.notes()?;
     image.gnu_properties()?;
-    image.version_needs()?;
-    image.version_defs()?;
+    for need in image.version_needs()? {
+        image.string(need.file.into())?;
+        need.aux.iter().try_for_each(|aux| image.string(aux.name.into()).map(drop))?;
+    }
+    for def in image.version_defs()? {
+        def.names.iter().try_for_each(|name| image.string((*name).into()).map(drop))?;
+    }
     image.sections();
     for symbol in image.symbols()?.iter() {
         image.string(symbol.name.into())?;

@@ -70,6 +70,7 @@ pub(crate) fn edit(old: &[u8], changes: &Changes) -> Result<Vec<Edit>> {
         return Ok(Vec::new());
     }
     let image = Image::parse(old)?;
+    refuse::check_segments(&image)?;
     let mut writes = Writes::default();
     let mut placed = Placed::unmoved(&image);
     if let Some(goal) = Goal::of(&image, changes)? {

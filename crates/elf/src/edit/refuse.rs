@@ -33,6 +33,17 @@ pub(super) fn check(image: &Image<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Refuses segments that no loader maps as written (gABI: `PT_LOAD`s stand in ascending order).
+pub(super) fn check_segments(image: &Image<'_>) -> Result<()> {
+    for (low, high) in image.loads().zip(image.loads().skip(1)) {
+        if low.addresses().end > high.vaddr {
+            let what = format!("PT_LOADs overlap or are out of order at address {:#x}", high.vaddr);
+            return Err(Error::new(what).offset(image.header.phoff).into());
+        }
+    }
+    Ok(())
+}
+
 /// Names of dynamic loaders: glibc's, Android's, musl's (which is its libc as well), uClibc's.
 fn is_loader(soname: &[u8]) -> bool {
     let names: [&[u8]; 8] =

@@ -20,8 +20,7 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     compare(&before, &after, changes)?;
     let mut may_change = tables(&before)?;
     may_change.extend(words_that_follow(&before)?);
-    for segment in before.loads() {
-        let Some(counterpart) = after.loads().find(|other| other.vaddr == segment.vaddr) else { continue };
+    for (segment, counterpart) in before.loads().zip(after.loads()) {
         let (Some(was), Some(is)) = (old_bytes(&before, segment), old_bytes(&after, counterpart)) else {
             continue;
         };
@@ -181,17 +180,20 @@ fn segments(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
         return Err(fault("a program header changed that should not have", at));
     }
     let congruent = |load: &Segment| load.align <= 1 || load.offset % load.align == load.vaddr % load.align;
-    let overlaps = |image: &Image<'_>| {
-        image.loads().zip(image.loads().skip(1)).any(|(low, high)| low.addresses().end > high.vaddr)
-    };
-    if overlaps(after) && !overlaps(before) {
+    let overlaps =
+        after.loads().zip(after.loads().skip(1)).any(|(low, high)| low.addresses().end > high.vaddr);
+    if overlaps {
         return Err(fault("segments overlap or are out of order", at));
     }
+    // A new segment comes behind the old ones.
+    let mut after_loads = after.loads();
     for load in before.loads() {
         let same = |other: &&Segment| {
             other.vaddr == load.vaddr && other.flags == load.flags && other.align == load.align
         };
-        let Some(new) = after.loads().find(same) else { return Err(fault("a segment is missing", at)) };
+        let Some(new) = after_loads.next().filter(same) else {
+            return Err(fault("a segment is missing", at));
+        };
         if new.filesz < load.filesz || new.memsz < load.memsz {
             return Err(fault("a segment became smaller", at));
         }
@@ -205,8 +207,7 @@ fn segments(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
             return Err(fault("memory that was zero no longer is", new.offset));
         }
     }
-    let unknown = |new: &&Segment| !before.loads().any(|load| load.vaddr == new.vaddr);
-    if let Some(new) = after.loads().find(|new| unknown(new) && !congruent(new)) {
+    if let Some(new) = after_loads.find(|new| !congruent(new)) {
         return Err(fault("the new segment's address and offset differ modulo its alignment", new.offset));
     }
     if let Some(phdr) = after.segment(elf::PT_PHDR)

@@ -63,18 +63,20 @@ impl Budget {
     }
 }
 
-impl Image<'_> {
+impl<'a> Image<'a> {
     /// `DT_VERNEED`.
     ///
     /// # Errors
     /// When it is not loaded, or a link leads out of the file.
     pub fn version_needs(&self) -> Result<Vec<Verneed>> {
         let endian = self.header.endian;
-        let Some((mut at, mut budget)) = self.version_table(elf::DT_VERNEED)? else { return Ok(Vec::new()) };
+        let Some((bytes, mut at, mut budget)) = self.version_table(elf::DT_VERNEED)? else {
+            return Ok(Vec::new());
+        };
         let mut needs = Vec::new();
         loop {
             budget.take(at)?;
-            let raw: &elf::Verneed<Endianness> = record(self.bytes, at, "version needs (Verneed)")?;
+            let raw: &elf::Verneed<Endianness> = record(bytes, at, "version needs (Verneed)")?;
             let next = raw.vn_next.get(endian);
             let mut need = Verneed { offset: at, file: raw.vn_file.get(endian), next, aux: Vec::new() };
             let mut aux_at = at.saturating_add(raw.vn_aux.get(endian).into());
@@ -82,7 +84,7 @@ impl Image<'_> {
             let empty = raw.vn_cnt.get(endian) == 0;
             while !empty {
                 budget.take(aux_at)?;
-                let aux: &elf::Vernaux<Endianness> = record(self.bytes, aux_at, "version needs (Vernaux)")?;
+                let aux: &elf::Vernaux<Endianness> = record(bytes, aux_at, "version needs (Vernaux)")?;
                 need.aux.push(Vernaux {
                     offset: aux_at,
                     flags: aux.vna_flags.get(endian).0,
@@ -108,18 +110,19 @@ impl Image<'_> {
     /// When it is not loaded, or a link leads out of the file.
     pub fn version_defs(&self) -> Result<Vec<Verdef>> {
         let endian = self.header.endian;
-        let Some((mut at, mut budget)) = self.version_table(elf::DT_VERDEF)? else { return Ok(Vec::new()) };
+        let Some((bytes, mut at, mut budget)) = self.version_table(elf::DT_VERDEF)? else {
+            return Ok(Vec::new());
+        };
         let mut defs = Vec::new();
         loop {
             budget.take(at)?;
-            let raw: &elf::Verdef<Endianness> = record(self.bytes, at, "version definitions (Verdef)")?;
+            let raw: &elf::Verdef<Endianness> = record(bytes, at, "version definitions (Verdef)")?;
             let mut names = Vec::new();
             let mut records = vec![at..at.saturating_add(20)];
             let mut aux_at = at.saturating_add(raw.vd_aux.get(endian).into());
             for _ in 0..raw.vd_cnt.get(endian) {
                 budget.take(aux_at)?;
-                let aux: &elf::Verdaux<Endianness> =
-                    record(self.bytes, aux_at, "version definitions (Verdaux)")?;
+                let aux: &elf::Verdaux<Endianness> = record(bytes, aux_at, "version definitions (Verdaux)")?;
                 names.push(aux.vda_name.get(endian));
                 records.push(aux_at..aux_at.saturating_add(8));
                 match aux.vda_next.get(endian) {
@@ -141,8 +144,9 @@ impl Image<'_> {
         }
     }
 
-    /// Where a version table begins, and how many records may be read from it.
-    fn version_table(&self, tag: elf::DynamicTag) -> Result<Option<(u64, Budget)>> {
+    /// The file up to the end of a version table's segment, where in it the table begins, and how many records it can
+    /// have.
+    fn version_table(&self, tag: elf::DynamicTag) -> Result<Option<(&'a [u8], u64, Budget)>> {
         let Some(dynamic) = &self.dynamic else { return Ok(None) };
         let Some(address) = dynamic.value(tag) else { return Ok(None) };
         let Some(room) = self.room_at(address) else {
@@ -150,6 +154,7 @@ impl Image<'_> {
             return Err(Error::new(what).offset(dynamic.range.start).into());
         };
         // The smallest record (Verdaux) has 8 bytes.
-        Ok(Some((room.start, Budget(room.end.saturating_sub(room.start) / 8))))
+        let bytes = self.slice(0..room.end).unwrap_or_default();
+        Ok(Some((bytes, room.start, Budget(room.end.saturating_sub(room.start) / 8))))
     }
 }
