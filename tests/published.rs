@@ -3,9 +3,9 @@
 //!
 //! The three that take minutes to build are `ignored`; `tests/run --long` runs them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use spokeshave_testkit::{Bench, Dynamic, MAPS, Venv};
+use spokeshave_testkit::{Bench, Dynamic, MAPS, Venv, Wheel};
 
 /// What manylinux promises (PEP 513 and 571), in so far as Debian has it.
 const PROMISED: &[&str] = &[
@@ -36,23 +36,11 @@ const PROMISED: &[&str] = &[
     "libz.so.1",
 ];
 
-/// The wheel of a package, which `tests/run` has built.
-fn built(dist: &str) -> PathBuf {
-    let dir = std::env::var_os("SPOKESHAVE_TEST_WHEELS").expect(
-        "SPOKESHAVE_TEST_WHEELS is not set: run tests/run (for lxml, h5py and gdal with --long), or after that\n\
-         export SPOKESHAVE_TEST_WHEELS=$PWD/target/test-env/wheels",
-    );
-    let mut found = fs_err::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
-    found
-        .find(|path| path.file_name().unwrap().to_string_lossy().starts_with(&format!("{dist}-")))
-        .unwrap_or_else(|| panic!("no {dist} in {}: run tests/run --long", dir.display()))
-}
-
 /// Repairs, installs and uses a package; `using` is a Python program that asserts what it needs.
 #[track_caller]
 fn works(dist: &str, also: &[&str], using: &str) {
     let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
-    let wheel = bench.repair(&[], &built(dist));
+    let wheel = bench.repair(&[], &Wheel::built(dist));
     assert!(wheel.platforms().iter().all(|tag| tag.starts_with("manylinux_2_")), "{}", wheel.name());
     assert!(wheel.names().iter().any(|name| name.starts_with(&format!("{dist}.libs/"))));
 

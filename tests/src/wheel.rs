@@ -118,6 +118,19 @@ impl Wheel {
         Wheel { path, unpacked }
     }
 
+    /// The wheel of a published package that `tests/run` has built.
+    #[track_caller]
+    pub fn built(dist: &str) -> PathBuf {
+        let dir = std::env::var_os("SPOKESHAVE_TEST_WHEELS").expect(
+            "SPOKESHAVE_TEST_WHEELS is not set: run tests/run (for lxml, h5py and gdal with --long), or after that\n\
+             export SPOKESHAVE_TEST_WHEELS=$PWD/target/test-env/wheels",
+        );
+        let mut found = fs_err::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+        found
+            .find(|path| path.file_name().unwrap().to_string_lossy().starts_with(&format!("{dist}-")))
+            .unwrap_or_else(|| panic!("no {dist} in {}: run tests/run --long", dir.display()))
+    }
+
     /// Panics unless names, RECORD, WHEEL and the zip agree.
     #[track_caller]
     pub fn check(&self) {
