@@ -50,12 +50,12 @@ impl Record {
                 .offset(error.utf8_error().valid_up_to() as u64)
                 .hint("build the wheel again")
         })?;
-        let first_end = text.split_inclusive('\n').next().unwrap_or_default();
-        let newline = if first_end.ends_with("\r\n") { "\r\n" } else { "\n" };
         let mut lines = Vec::new();
         let ranges = line_ranges(&text).map_err(|at| {
             Error::new("a quote is not closed").at(name).offset(at as u64).hint("build the wheel again")
         })?;
+        let first = ranges.first().and_then(|range| text.get(range.clone())).unwrap_or_default();
+        let newline = if first.ends_with("\r\n") { "\r\n" } else { "\n" };
         for range in ranges {
             let Some(line) = text.get(range.clone()) else { continue };
             let mut reader =
