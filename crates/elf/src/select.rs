@@ -3,7 +3,7 @@
 //! - [`links`]: what each reference of each file is under a policy (promised, to carry, excluded, …)
 //! - [`evidence`]: what in a file bars policies (symbol versions, forbidden symbols, processor level, …)
 //! - [`survey`]: both over the whole package, policy by policy
-//! - [`choose`]: the policy and the tags
+//! - [`choose`]: the policy, then [`tags`] and [`roles`]
 //! - [`explain`]: why no better one
 
 mod android;
@@ -12,7 +12,9 @@ mod evidence;
 mod explain;
 mod links;
 mod requested;
+mod roles;
 mod survey;
+mod tags;
 #[cfg(test)]
 mod tests;
 
