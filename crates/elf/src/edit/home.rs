@@ -17,8 +17,16 @@ pub(super) const PADDING: u64 = 16;
 /// Where the file grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
-    /// The segment with this index ends with the string table, which grows where it is.
-    Tail(usize),
+    /// This segment ends with the string table, which grows where it is: into the gap behind, or, as the last one, by
+    /// inserting bytes.
+    Tail {
+        /// Its index.
+        index: usize,
+        /// Whether it grows into the gap.
+        gap: bool,
+    },
+    /// The gap in file and memory between this segment and the next one. The file does not grow.
+    Gap(usize),
     /// The last `PT_LOAD`, over its `.bss`.
     Extend(usize),
     /// A `PT_LOAD` of its own, after the one with this index.
@@ -28,8 +36,12 @@ pub(super) enum Home {
 /// What has to find room.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
-    /// The string table gets longer.
-    pub strings: bool,
+    /// Bytes that the string table gets at its end; 0 when it stays as it is.
+    pub appended: u64,
+    /// Where they begin in the file, if they follow what is there.
+    pub after: u64,
+    /// Bytes of the whole table in another place.
+    pub table: u64,
     /// The dynamic section gets longer than its place.
     pub dynamic: bool,
 }
@@ -37,16 +49,28 @@ pub(super) struct Wanted {
 impl Home {
     /// The first choice that works.
     pub fn choose(image: &Image<'_>, wanted: Wanted) -> Result<Self> {
-        let last = image
-            .segments
-            .iter()
-            .enumerate()
-            .filter(|(_, segment)| segment.kind == elf::PT_LOAD)
-            .max_by_key(|(_, segment)| segment.vaddr);
-        let Some((index, segment)) = last else { return Err(Error::new("has no PT_LOAD to extend").into()) };
+        let loads = || image.segments.iter().enumerate().filter(|(_, segment)| segment.kind == elf::PT_LOAD);
+        let Some((index, segment)) = loads().max_by_key(|(_, segment)| segment.vaddr) else {
+            return Err(Error::new("has no PT_LOAD to extend").into());
+        };
         let writable = segment.flags.contains(elf::PF_W);
-        if wanted.strings && ends_with_strings(image, segment) && (writable || !wanted.dynamic) {
-            return Ok(Home::Tail(index));
+        if wanted.appended > 0 && ends_with_strings(image, segment) && (writable || !wanted.dynamic) {
+            return Ok(Home::Tail { index, gap: false });
+        }
+        if wanted.appended > 0 && !wanted.dynamic {
+            let tail = |segment: &Segment| {
+                let grown = wanted.after.saturating_add(wanted.appended);
+                ends_with_strings(image, segment)
+                    && dynamic_behind_strings(image).is_none()
+                    && has_gap(image, segment, grown.saturating_sub(segment.file_range().end))
+            };
+            if let Some((index, _)) = loads().find(|(_, segment)| tail(segment)) {
+                return Ok(Home::Tail { index, gap: true });
+            }
+            let size = wanted.table.saturating_add(PADDING);
+            if let Some((index, _)) = loads().find(|(_, segment)| has_gap(image, segment, size)) {
+                return Ok(Home::Gap(index));
+            }
         }
         let program = image.segment(elf::PT_INTERP).is_some() || image.header.file_type == elf::ET_EXEC;
         let limit = if program { PROGRAM_ZEROS } else { LIBRARY_ZEROS };
@@ -56,6 +80,44 @@ impl Home {
         }
         Ok(Home::New(index))
     }
+
+    /// The index of the segment that it is about.
+    pub fn index(self) -> usize {
+        let (Home::Tail { index, .. } | Home::Gap(index) | Home::Extend(index) | Home::New(index)) = self;
+        index
+    }
+
+    /// Whether it takes bytes of a gap instead of inserting some.
+    pub fn is_gap(self) -> bool {
+        matches!(self, Home::Gap(_) | Home::Tail { gap: true, .. })
+    }
+}
+
+/// Whether `size` bytes behind a segment belong to nothing, in the file and in memory, and are zero.
+fn has_gap(image: &Image<'_>, segment: &Segment, size: u64) -> bool {
+    let range = segment.file_range().end..segment.file_range().end.saturating_add(size);
+    let Ok(page) = page(image) else { return false };
+    // Between two segments only: what stands behind the last one is for a strip to cut.
+    let Some(next) = image.loads().map(|load| load.vaddr).filter(|vaddr| *vaddr > segment.vaddr).min() else {
+        return false;
+    };
+    let free_memory = (next - next % page).saturating_sub(segment.addresses().end) >= size;
+    let touches = |other: Range<u64>| !other.is_empty() && other.start < range.end && range.start < other.end;
+    let header = &image.header;
+    let table = |at: u64, size: u64, count: u64| at..at.saturating_add(size.saturating_mul(count));
+    let sections = image.sections().unwrap_or_default();
+    let taken = sections
+        .iter()
+        .map(|section| section.offset..section.offset.saturating_add(section.file_size()))
+        .chain(image.segments.iter().map(Segment::file_range))
+        .chain([
+            table(header.shoff, header.section_entsize(), header.shnum.into()),
+            table(header.phoff, header.phentsize(), header.phnum.into()),
+        ])
+        .any(touches);
+    let behind = image.loads().any(|load| load.filesz > 0 && load.offset >= range.end);
+    let zero = image.slice(range.clone()).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+    segment.filesz > 0 && segment.filesz == segment.memsz && free_memory && behind && !taken && zero
 }
 
 /// Whether bytes can be inserted behind the segment's part of the file without tearing another one apart.

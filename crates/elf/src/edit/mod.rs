@@ -1,14 +1,15 @@
 //! The byte editor: changes in, edits of the old bytes out.
 //!
 //! It is driven by `PT_DYNAMIC` and leaves alone what it does not have to touch. In order of preference, new strings
-//! go where dead strings stood (no growth); to the end of the segment that ends with the string table, which is how
-//! our own output is edited again; behind the last `PT_LOAD`, whose `.bss` becomes part of the file; into a new
-//! `PT_LOAD`, the one case in which the program headers move.
+//! go where dead strings stood; to the end of the segment that ends with the string table, which is how our own output
+//! is edited again; with a copy of the table into the padding between two segments (so far the file did not grow);
+//! behind the last `PT_LOAD`, whose `.bss` becomes part of the file; into a new `PT_LOAD`, the one case in which the
+//! program headers move.
 //!
 //! - [`goal`]: which entries the dynamic section and the version needs are to have
 //! - [`strings`]: which strings are dead, and where the new ones go
 //! - [`home`]: where the file can grow
-//! - [`place`]: what is new finds its place there, and the program headers follow
+//! - [`place`], [`grow`]: what is new finds its place, and the program headers follow
 //! - [`dynamic`], [`versions`]: the dynamic section and the version needs, written
 //! - [`tables`]: records of the file format, encoded
 //! - [`sections`]: the section header table kept in step
@@ -22,6 +23,7 @@
 
 mod dynamic;
 mod goal;
+mod grow;
 mod home;
 mod place;
 mod refuse;

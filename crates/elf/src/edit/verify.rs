@@ -45,7 +45,7 @@ pub(super) fn check(old: &[u8], edits: &[Edit], changes: &Changes) -> Result<()>
     let mut may_change = tables(&before)?;
     let loaded = before.loads().map(|load| load.file_range().end).max().unwrap_or(0);
     for edit in edits {
-        let strip = edit.range.start >= loaded;
+        let strip = edit.range.start >= loaded || is_gap(&before, &edit.range);
         let inside = |range: &Range<u64>| range.start <= edit.range.start && edit.range.end <= range.end;
         if strip || edit.range.is_empty() || may_change.iter().any(inside) {
             continue;
@@ -60,6 +60,13 @@ pub(super) fn check(old: &[u8], edits: &[Edit], changes: &Changes) -> Result<()>
     let after =
         Image::parse(&sketch).map_err(|error| error.context("the changed file can't be read back"))?;
     compare(&before, &after, changes)
+}
+
+/// Whether a range belongs to no segment and holds nothing.
+fn is_gap(image: &Image<'_>, range: &Range<u64>) -> bool {
+    let touches = |segment: &Segment| segment.offset < range.end && range.start < segment.file_range().end;
+    let mut taken = image.segments.iter().filter(|segment| segment.filesz > 0);
+    !taken.any(touches) && image.slice(range.clone()).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
 }
 
 /// The new file with only edits and `tables` in it; the rest is never touched, so it takes no memory.

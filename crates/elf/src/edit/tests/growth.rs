@@ -12,10 +12,14 @@ fn loads(file: &[u8]) -> usize {
 #[test]
 fn last_segment_grows_over_its_zeroed_memory() {
     let bench = Bench::new();
-    let old = bench.build("lib.so", LIBRARY, &["-g"]);
+    let old = bench.build("lib.so", &crowded(), &["-g"]);
     let new = edited(&old, &long_changes());
+    assert!(new.len() > old.len());
     assert_eq!(loads(&new), loads(&old));
-    assert_eq!(Image::parse(&new).unwrap().header.phoff, 64);
+    let image = Image::parse(&new).unwrap();
+    assert_eq!(image.header.phoff, 64);
+    let last = image.loads().last().unwrap();
+    assert!(last.filesz == last.memsz && last.file_range().contains(&image.string_table().start));
     let file = bench.put("new.so", &new);
     readelf(&file, &["-a"]);
     assert_eq!(bench.answer(&file), RIGHT);
@@ -25,11 +29,31 @@ fn last_segment_grows_over_its_zeroed_memory() {
 }
 
 #[test]
+fn padding_between_segments_takes_a_short_table() {
+    let bench = Bench::new();
+    let old = bench.build("lib.so", LIBRARY, &["-g", "-Wl,-z,separate-code"]);
+    let new = edited(&old, &long_changes());
+    assert_eq!(new.len(), old.len());
+    assert_ne!(Image::parse(&new).unwrap().string_table(), Image::parse(&old).unwrap().string_table());
+    // A longer name grows into the same gap, and one that is too long for it finds another place.
+    let longer = edited(&new, &Changes { soname: Some("x".repeat(200)), ..long_changes() });
+    assert_eq!(longer.len(), old.len());
+    let too_long = edited(&longer, &Changes { soname: Some("x".repeat(5000)), ..long_changes() });
+    assert!(too_long.len() > old.len());
+    for (name, bytes) in [("1.so", new), ("2.so", longer), ("3.so", too_long)] {
+        let file = bench.put(name, &bytes);
+        readelf(&file, &["-a"]);
+        assert_eq!(bench.answer(&file), RIGHT);
+        assert!(Command::new("strip").arg(&file).status().unwrap().success());
+        readelf(&file, &["-a"]);
+        assert_eq!(bench.answer(&file), RIGHT);
+    }
+}
+
+#[test]
 fn second_change_grows_by_its_own_strings_only() {
     let bench = Bench::new();
-    let names: String =
-        (0..500).map(|n| format!("int a_function_with_a_long_name_{n}(void) {{ return {n}; }}\n")).collect();
-    let old = bench.build("lib.so", &format!("{LIBRARY}{names}"), &[]);
+    let old = bench.build("lib.so", &crowded(), &[]);
     let new = edited(&old, &long_changes());
     assert!(new.len() > old.len() + 10_000);
     let again = Changes { soname: Some(format!("lib{}.so", "x".repeat(60))), ..long_changes() };

@@ -100,6 +100,12 @@ int answer(void) {
 "#;
 const RIGHT: i32 = 42;
 
+/// The same with so many names that the string table fits in no padding.
+fn crowded() -> String {
+    let names = (0..500).map(|n| format!("int a_function_with_a_long_name_{n}(void) {{ return {n}; }}\n"));
+    format!("{LIBRARY}{}", names.collect::<String>())
+}
+
 fn path(tag: PathTag, entries: &[&str]) -> Option<SearchPath> {
     Some(SearchPath { tag, entries: entries.iter().map(|entry| (*entry).to_owned()).collect() })
 }

@@ -10,7 +10,7 @@ fn fault(old: &[u8], new: &[u8], changes: &Changes) -> String {
 #[test]
 fn every_kind_of_damage_is_found() {
     let bench = Bench::new();
-    let old = bench.build("lib.so", LIBRARY, &[]);
+    let old = bench.build("lib.so", &crowded(), &[]);
     let changes = long_changes();
     let new = edited(&old, &changes);
     let image = Image::parse(&new).unwrap();
