@@ -48,11 +48,12 @@ pub struct Names<'a> {
     pub name_symbol: &'a SymbolNamer<'a>,
 }
 
-/// All that stands against policies better than `policy`.
+/// All that stands against policies better than `policy`: what bars them in the package as it will be, and what they
+/// do not promise.
 pub fn reasons(names: &Names<'_>, policy: usize) -> Vec<Reason> {
     let mut bars: Vec<(usize, &Bar)> = Vec::new();
     for better in 0..policy {
-        bars.extend(names.survey.barring(better, names.survey.load(better)));
+        bars.extend(names.survey.barring(better, names.survey.load(policy)));
     }
     let mut reasons = names.worst(bars);
     let worst = reasons.iter().map(|reason| reason.until).max();

@@ -51,3 +51,17 @@ fn a_refusal_says_what_and_what_to_do() {
          hint: build it on an older system, or pass `--plat manylinux_2_34_x86_64`, the best that it fits"
     );
 }
+
+#[test]
+fn only_what_will_be_in_the_package_stands_in_the_way() {
+    // Under manylinux_2_5 libexpat would be carried; what it asks for is no reason as long as it is not.
+    let package = Package::x86_64()
+        .file("pkg/ext.so", &["libexpat.so.1", "libc.so.6"])
+        .versions("libc.so.6", &["GLIBC_2.14"])
+        .host("libexpat.so.1", &["libc.so.6"])
+        .versions("libc.so.6", &["GLIBC_2.36"]);
+    let said: Vec<_> =
+        package.auto().obstacles(&|_, _, _| None).into_iter().map(|o| (o.what, o.tag)).collect();
+    let tag = |tag: &str| Some(format!("manylinux_{tag}_x86_64"));
+    assert_eq!(said, [("GLIBC_2.14".to_owned(), tag("2_17")), ("libexpat.so.1".to_owned(), tag("2_12"))]);
+}
