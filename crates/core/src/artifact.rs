@@ -44,11 +44,32 @@ impl ByteSource for HostFile {
     }
 }
 
+/// A build's output, read when opened: a build may write to it at any time.
+#[derive(Debug, Clone)]
+pub struct BuildOutput {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its size in bytes when it was found.
+    pub size: u64,
+}
+
+impl ByteSource for BuildOutput {
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn open(&self) -> Result<Bytes> {
+        Bytes::read(&self.path)
+    }
+}
+
 /// A binary to repair.
 #[derive(Clone)]
 pub struct Artifact {
     /// Where it will live in the installed package, from its root (for a wheel: `site-packages`).
     pub path: PackagePath,
+    /// The directory of the package that is installed as one tree with it: a relative path leads from it only to what
+    /// has the same. The root, but for a wheel's `.data/data` and the like, which installers put elsewhere.
+    pub tree: PackagePath,
     /// Where it lies on the host while it is audited, if it is a plain build output; `None` for a wheel's member.
     pub origin: Option<PathBuf>,
     /// Its bytes.

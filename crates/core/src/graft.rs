@@ -100,7 +100,9 @@ fn name(
     let keep = (include.is_some() && !options.mangle_included)
         || lib.aliases.iter().chain([&original]).any(|n| options.no_mangle.matches(n));
     let name = if keep {
-        lib.name.rsplit('/').next().unwrap_or_default().to_owned()
+        // The program opens it by the name that --include gives, whatever else it is needed as.
+        let asked = include.map_or(&lib.name, |include| &include.lib);
+        asked.rsplit('/').next().unwrap_or_default().to_owned()
     } else {
         hashed_name(&original, before, &sha256)
     };

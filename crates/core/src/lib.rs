@@ -24,7 +24,7 @@ pub mod pipeline;
 pub mod sbom;
 pub mod wheel;
 
-pub use artifact::{Artifact, ByteSource, HostFile};
+pub use artifact::{Artifact, BuildOutput, ByteSource, HostFile};
 pub use audit::{
     Audit, AuditResult, AuditedArtifact, Fact, Library, Missing, Need, Obstacle, Role, Status, Target, Tried,
 };

@@ -23,7 +23,7 @@ pub struct Detail {
 /// What `kind` asks for in `subject`.
 ///
 /// # Errors
-/// When the audit is not this backend's.
+/// When the audit is not this backend's, or no search path can lead to what the file needs.
 pub fn plan(subject: Subject<'_>, kind: &PatchKind<'_>) -> Result<Changes> {
     let result = subject.result();
     let detail = detail(result)?;
@@ -31,7 +31,7 @@ pub fn plan(subject: Subject<'_>, kind: &PatchKind<'_>) -> Result<Changes> {
         return Ok(Changes::default());
     }
     Ok(match kind {
-        PatchKind::Repair { grafted, strip, .. } => repair(subject, detail, grafted, *strip),
+        PatchKind::Repair { grafted, strip, .. } => repair(subject, detail, grafted, *strip)?,
         PatchKind::Editable => editable(subject, detail),
     })
 }
@@ -41,12 +41,14 @@ fn detail(result: &AuditResult) -> Result<&Detail> {
     detail.ok_or_else(|| Error::new("this audit was not made by the elf backend").into())
 }
 
-fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: bool) -> Changes {
+fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: bool) -> Result<Changes> {
     let facts = &detail.facts;
     let mut changes = Changes { strip: strip && facts.strippable, ..Changes::default() };
-    let carried = match subject.which {
-        Which::Artifact(_) => None,
-        Which::Grafted(lib) => Some(lib),
+    let (carried, tree) = match subject.which {
+        Which::Artifact(index) => {
+            (None, subject.audit.artifacts.get(index).map(|a| a.artifact.tree.clone()).unwrap_or_default())
+        }
+        Which::Grafted(lib) => (Some(lib), PackagePath::root()),
     };
     if let Some(lib) = carried.filter(|lib| lib.renamed && facts.soname.as_deref() != Some(&lib.name)) {
         changes.soname = Some(lib.name.clone());
@@ -66,23 +68,33 @@ fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: 
                 lib.name.clone()
             }
             Target::Artifact(index) => {
-                let Some(artifact) = subject.audit.artifacts.get(index) else { continue };
-                let path = &artifact.artifact.path;
-                if carried.is_some() || *unreachable || need.name.contains('/') {
-                    needed_dirs.push(path.parent());
+                let Some(other) = subject.audit.artifacts.get(index).map(|a| &a.artifact) else { continue };
+                if carried.is_none() && !*unreachable && !need.name.contains('/') {
+                    continue;
                 }
-                if need.name.contains('/') { path.file_name().to_owned() } else { need.name.clone() }
+                if other.tree != tree {
+                    return Err(out_of_reach(subject.path(), &need.name, &other.path).into());
+                }
+                needed_dirs.push(other.path.parent());
+                // It may have been found by its DT_SONAME, and a search path leads to file names only.
+                other.path.file_name().to_owned()
             }
         };
         if new_name != need.name {
             changes.needed.push((need.name.clone(), Some(new_name)));
         }
     }
-    if carried.is_none() {
+    if carried.is_none() && tree == PackagePath::root() {
         needed_dirs.extend(grafted.iter().filter(|lib| lib.included).map(|lib| lib.path.parent()));
     }
     changes.search_path = search_path(subject.path(), detail, carried.is_none(), needed_dirs);
-    changes
+    Ok(changes)
+}
+
+fn out_of_reach(path: &PackagePath, need: &str, other: &PackagePath) -> Error {
+    Error::new(format!("needs {need}, and no search path leads to {other} once both are installed"))
+        .at(path)
+        .hint("put both into the package (not into different directories of .data)")
 }
 
 /// The search path that leads to `needed_dirs`; `None` when the present one does and leads nowhere else.
@@ -100,7 +112,7 @@ fn search_path(
     let mut entries: Vec<String> = Vec::new();
     let mut reached: Vec<PackagePath> = Vec::new();
     for entry in old.iter().filter(|_| keep_inside) {
-        if let Some(dir) = inside(entry).filter(|dir| !reached.contains(dir)) {
+        if let Some(dir) = inside(entry) {
             reached.push(dir);
             entries.push((*entry).to_owned());
         }

@@ -37,6 +37,7 @@ fn tags() {
 fn decide(facts: ElfFacts, name: &str, claimed: &[&str], plat: Option<&str>) -> Target {
     let artifact = Artifact {
         path: PackagePath::new(name).unwrap(),
+        tree: PackagePath::root(),
         origin: None,
         source: Arc::new(Bytes::from(Vec::new())),
         mode: 0o755,

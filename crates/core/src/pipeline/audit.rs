@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::package::{HEAD, WheelPackage};
 use super::patch::Input;
 use super::{AuditReport, Engine, elect};
-use crate::{Artifact, Bytes, Error, FactsCache, Files, HostFile, Location, PackagePath, Repairer, Result};
+use crate::{
+    Artifact, BuildOutput, Bytes, Error, FactsCache, Files, Location, PackagePath, Repairer, Result,
+};
 
 /// How deep a directory is searched.
 const MAX_DEPTH: usize = 64;
@@ -26,7 +28,11 @@ fn wheel(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
     let package = WheelPackage::open(input, Files::new(engine.options.sysroot.clone()))?;
     let claimed = package.name.platforms().to_vec();
     let Some(backend) = elect::by_tags(engine.backends, &claimed, engine.options.plat.as_deref())? else {
-        return Ok(AuditReport::pure(input.to_path_buf(), claimed));
+        let overlooked = package.overlooked(engine.backends, 1)?;
+        let mut report = AuditReport::pure(input.to_path_buf(), claimed);
+        report.warnings = package.warnings;
+        report.warnings.extend(overlooked);
+        return Ok(report);
     };
     let binaries = package.binaries(backend, engine.backends, 1)?;
     if binaries.artifacts.is_empty() {
@@ -41,17 +47,18 @@ fn file(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
     let files = Files::new(engine.options.sysroot.clone());
     let name = input.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let origin = std::path::absolute(input)?;
-    let bytes = Bytes::read(input)?;
-    let Some(backend) = elect::by_head(engine.backends, &bytes[..bytes.len().min(HEAD)], bytes.len() as u64)
-    else {
+    let Some(found) = files.find(&Location::Host(origin.clone())) else {
+        return Err(Error::new("is no regular file").at(input.display()).into());
+    };
+    let Some(backend) = elect::by_head(engine.backends, &head(input)?, found.source.size()) else {
         return Err(unrecognized(engine, input));
     };
-    let mode = files.find(&Location::Host(origin.clone())).map_or(0o755, |found| found.mode);
     let artifact = Artifact {
         path: PackagePath::new(&name)?,
+        tree: PackagePath::root(),
         origin: Some(origin),
-        source: Arc::new(bytes),
-        mode,
+        source: Arc::new(Bytes::read(input)?),
+        mode: found.mode,
         linked_paths: Vec::new(),
     };
     report(engine, input, backend, &files, &[artifact], Vec::new())
@@ -80,13 +87,20 @@ fn directory(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
     for path in paths {
         let Some(at) = path_below(input, &path) else { continue };
         let Some(on_disk) = files.find(&Location::Host(std::path::absolute(&path)?)) else { continue };
-        let source = Arc::new(HostFile { path: path.clone(), size: on_disk.source.size() });
+        let source = Arc::new(BuildOutput { path: path.clone(), size: on_disk.source.size() });
         files.insert(at.clone(), source.clone(), on_disk.mode);
         let head = head(&path)?;
         if let Some(backend) = elect::by_head(engine.backends, &head, source.size) {
             found.push((
                 backend,
-                Artifact { path: at, origin: None, source, mode: on_disk.mode, linked_paths: Vec::new() },
+                Artifact {
+                    path: at,
+                    tree: PackagePath::root(),
+                    origin: None,
+                    source,
+                    mode: on_disk.mode,
+                    linked_paths: Vec::new(),
+                },
             ));
         }
     }

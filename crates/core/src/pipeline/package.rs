@@ -1,5 +1,6 @@
 //! A wheel taken apart: its metadata, the view of its files and the binaries in it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,13 +49,18 @@ impl WheelPackage {
         let record = dist_info.read_record(&archive)?;
 
         let budget = Arc::new(AtomicU64::new(KEPT));
+        let mut places = Vec::with_capacity(archive.members().len());
         for (index, member) in archive.members().iter().enumerate() {
             if member.kind == Kind::File {
-                let (_, at) = place(&name, &member.path)?;
-                let source =
-                    Kept { source: archive.source(index), budget: budget.clone(), bytes: Mutex::default() };
-                files.insert(at, Arc::new(source), member.mode_or_default());
+                places.push((index, place(&name, &member.path)?));
             }
+        }
+        // A script that stands in for a moved program has that program's place; the program is what counts there.
+        places.sort_by_key(|(_, (scheme, _))| *scheme != Scheme::Scripts);
+        for (index, (_, at)) in places {
+            let source =
+                Kept { source: archive.source(index), budget: budget.clone(), bytes: Mutex::default() };
+            files.insert(at, Arc::new(source), archive.members()[index].mode_or_default());
         }
         for (index, member) in archive.members().iter().enumerate() {
             if member.kind == Kind::Symlink
@@ -69,13 +75,12 @@ impl WheelPackage {
         Ok(WheelPackage { archive, name, dist_info, wheel_file, record, files, warnings })
     }
 
-    /// The members that `backend` recognizes by their first bytes, whatever their names.
-    pub fn binaries(
+    /// The members that a backend recognizes by their first bytes, whatever their names.
+    fn recognize(
         &self,
-        backend: &'static dyn Repairer,
         backends: &[&'static dyn Repairer],
         jobs: usize,
-    ) -> Result<Binaries> {
+    ) -> Result<Vec<(usize, &'static dyn Repairer)>> {
         let files: Vec<usize> = (0..self.archive.members().len())
             .filter(|index| self.archive.members()[*index].kind == Kind::File)
             .collect();
@@ -83,16 +88,47 @@ impl WheelPackage {
             let head = self.archive.head(index, HEAD)?;
             Ok(elect::by_head(backends, &head, self.archive.members()[index].size))
         });
-        let mut found = Binaries::default();
+        let mut found = Vec::new();
         for (index, recognized) in files.into_iter().zip(recognized) {
+            found.extend(recognized?.map(|backend| (index, backend)));
+        }
+        Ok(found)
+    }
+
+    /// What to say of the binaries of a wheel that claims to run on any platform.
+    pub fn overlooked(&self, backends: &[&'static dyn Repairer], jobs: usize) -> Result<Option<String>> {
+        let found = self.recognize(backends, jobs)?;
+        Ok(found.first().map(|(first, _)| {
+            let name = &self.archive.members()[*first].name;
+            let others =
+                if found.len() > 1 { format!(" and {} more", found.len() - 1) } else { String::new() };
+            format!(
+                "the tag says any platform, but {name}{others} is a binary and stays as it is; \
+                 name the platform with --plat"
+            )
+        }))
+    }
+
+    /// The members that `backend` recognizes.
+    ///
+    /// # Errors
+    /// When a member can't be read, or two binaries are installed to one place.
+    pub fn binaries(
+        &self,
+        backend: &'static dyn Repairer,
+        backends: &[&'static dyn Repairer],
+        jobs: usize,
+    ) -> Result<Binaries> {
+        let mut found = Binaries::default();
+        let mut taken: BTreeSet<PackagePath> = BTreeSet::new();
+        for (index, recognized) in self.recognize(backends, jobs)? {
             let member = &self.archive.members()[index];
-            let Some(recognized) = recognized? else { continue };
             if recognized.about().name != backend.about().name {
                 found.others.push((member.name.clone(), format!("{} binary", recognized.about().name)));
                 continue;
             }
             let (scheme, path) = place(&self.name, &member.path)?;
-            if found.artifacts.iter().any(|a: &Artifact| a.path == path) {
+            if !taken.insert(path.clone()) {
                 return Err(Error::new(format!("two members are installed as {path}"))
                     .at(&member.name)
                     .hint("drop one of them; installers would overwrite it")
@@ -100,6 +136,7 @@ impl WheelPackage {
             }
             let file = self.files.find(&crate::Location::Package(path.clone()));
             found.artifacts.push(Artifact {
+                tree: tree(scheme, &member.path),
                 path,
                 origin: None,
                 source: file.map_or_else(|| self.archive.source(index), |file| file.source),
@@ -123,6 +160,19 @@ fn place(name: &WheelName, member: &PackagePath) -> Result<(Scheme, PackagePath)
         _ => member.clone(),
     };
     Ok((installed.scheme, path))
+}
+
+/// The directory that is installed as one tree with the member at `path`: `demo-1.0.data/data` of
+/// `demo-1.0.data/data/bin/tool`, the root for what goes to `site-packages`.
+fn tree(scheme: Scheme, path: &PackagePath) -> PackagePath {
+    let mut at = PackagePath::root();
+    if matches!(scheme, Scheme::Data | Scheme::Headers | Scheme::Unknown) {
+        at = path.clone();
+        while at.components().count() > 2 {
+            at = at.parent();
+        }
+    }
+    at
 }
 
 /// A member that stays inflated once it was opened, as long as all of them together are within a budget.

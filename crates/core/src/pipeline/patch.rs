@@ -6,7 +6,7 @@ use super::Engine;
 use crate::parallel::parallel_map;
 use crate::{
     Artifact, Audit, ByteSource, Bytes, Context, Edit, Error, FactsCache, Files, GraftedLib, Locate as _,
-    Options, PackagePath, PatchKind, Repairer, Result, Subject, Target, Which, apply, graft,
+    Location, Options, PackagePath, PatchKind, Repairer, Result, Subject, Target, Which, apply, graft,
 };
 
 /// A package with its audit and what is to change in it; nothing is written yet.
@@ -62,6 +62,7 @@ impl Input<'_> {
                 .into());
         }
         let grafted = graft(&audit, &self.libs_dir, about.hash_before, engine.options, self.jobs)?;
+        self.check_room(&grafted)?;
         let kind =
             PatchKind::Repair { grafted: &grafted, libs_dir: &self.libs_dir, strip: engine.options.strip };
 
@@ -90,20 +91,24 @@ impl Input<'_> {
             .filter(|(_, changes)| *changes)
             .map(|(w, _)| w)
             .collect();
-        let patched = parallel_map(self.jobs, &work, |(subject, source)| -> Result<Arc<dyn ByteSource>> {
+        let patched = parallel_map(self.jobs, &work, |(subject, source)| -> Result<Patched> {
             let old = source.open()?;
             let edits = self.backend.patch(*subject, &old, &kind).locate(subject.path())?;
-            Ok(Arc::new(Patched::new(source.clone(), edits)))
+            Ok(Patched::new(source.clone(), edits))
         });
 
         let mut artifacts: Vec<Option<Arc<dyn ByteSource>>> = vec![None; audit.artifacts.len()];
         let mut libraries: Vec<Arc<dyn ByteSource>> = grafted.iter().map(|lib| lib.source.clone()).collect();
         for ((subject, _), patched) in work.iter().zip(patched) {
+            let patched = patched?;
+            if patched.edits.is_empty() {
+                continue;
+            }
             match subject.which {
-                Which::Artifact(index) => artifacts[index] = Some(patched?),
+                Which::Artifact(index) => artifacts[index] = Some(Arc::new(patched)),
                 Which::Grafted(lib) => {
                     let at = grafted.iter().position(|other| other.path == lib.path).unwrap_or_default();
-                    libraries[at] = patched?;
+                    libraries[at] = Arc::new(patched);
                 }
             }
         }
@@ -112,7 +117,38 @@ impl Input<'_> {
         Ok(Plan { audit, grafted, artifacts, libraries })
     }
 
-    /// Audits the package as it will be: it must earn the same tags and need nothing from outside.
+    /// Nothing in the package may stand where a library is carried to, but for a copy that an earlier repair carried
+    /// there under a name that its bytes determine.
+    fn check_room(&self, grafted: &[GraftedLib]) -> Result<()> {
+        for lib in grafted {
+            let at = Location::Package(lib.path.clone());
+            let replaces = lib.renamed && self.artifacts.iter().any(|artifact| artifact.path == lib.path);
+            let mut taken = self.files.find(&at).filter(|_| !replaces).map(|_| lib.path.clone());
+            if self.files.is_dir(&at) {
+                taken = Some(lib.path.clone());
+            }
+            let mut dir = lib.path.parent();
+            while dir != PackagePath::root() {
+                if self.files.find(&Location::Package(dir.clone())).is_some() {
+                    taken = Some(dir.clone());
+                }
+                dir = dir.parent();
+            }
+            if let Some(taken) = taken {
+                return Err(Error::new(format!(
+                    "stands where {} would be carried to ({})",
+                    lib.original, lib.path
+                ))
+                .at(taken)
+                .hint("carry it to another directory: --lib-sdir, or --include LIB=DEST")
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Audits the package as it will be: it must earn the same tags, need nothing from outside and be such that a
+    /// second repair changes nothing.
     ///
     /// # Errors
     /// When it does not, which is a fault of the backend.
@@ -130,6 +166,7 @@ impl Input<'_> {
             files.insert(lib.path.clone(), source.clone(), lib.mode);
             set.push(Artifact {
                 path: lib.path.clone(),
+                tree: PackagePath::root(),
                 origin: None,
                 source: source.clone(),
                 mode: lib.mode,
@@ -166,6 +203,12 @@ impl Input<'_> {
                 &format!("the repaired package does not find {}", missing.name),
                 missing.needed_by.first(),
             ));
+        }
+        let kind = PatchKind::Repair { grafted: &[], libs_dir: &self.libs_dir, strip: engine.options.strip };
+        let again = self.backend.patch_required(&after, &kind)?;
+        if let Some((artifact, _)) = after.artifacts.iter().zip(again).find(|(_, again)| *again) {
+            let path = artifact.artifact.path.to_string();
+            return Err(fault(self.backend, "a second repair would change the file again", Some(&path)));
         }
         if after.tags != plan.audit.tags || after.tags_as_is != plan.audit.tags {
             return Err(fault(

@@ -8,10 +8,12 @@ use super::patch::{Input, Plan, needed_by};
 use super::{CarriedReport, Engine, Outcome, RepairReport, WheelOptions, elect, shim};
 use crate::sbom::{self, PackageDb};
 use crate::wheel::{
-    Entry, Item, Kind, RecordEntry, Scheme, Timestamp, WheelName, WriteOptions, Writer, Written, copy, pack,
+    Entry, Item, RecordEntry, Scheme, Timestamp, WheelName, WriteOptions, Writer, Written, copy, pack,
     write_members,
 };
-use crate::{ByteSource, Bytes, Error, Event, FactsCache, Files, Layout, Location, Result, Status, Target};
+use crate::{
+    ByteSource, Bytes, Error, Event, FactsCache, Files, Layout, Location, PackagePath, Result, Status, Target,
+};
 
 /// Permission bits of the metadata files that are added.
 const PLAIN: u32 = 0o644;
@@ -37,6 +39,7 @@ pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> 
         bytes: (fs_err::metadata(input)?.len(), 0),
     };
     let Some(backend) = elected else {
+        report.warnings.extend(package.overlooked(engine.backends, wheel.jobs)?);
         return finish(engine, report, wheel, |report| copy(input, &report.output));
     };
     let binaries = package.binaries(backend, engine.backends, wheel.jobs)?;
@@ -164,6 +167,13 @@ impl<'a> Change<'a> {
         self.plan.grafted.iter().any(|lib| lib.libraries.contains(&library))
     }
 
+    /// The members in whose place a library is carried.
+    fn replaced(&self) -> impl Iterator<Item = usize> {
+        let artifacts = self.plan.audit.artifacts.iter().zip(&self.binaries.members);
+        let carried = |path: &PackagePath| self.plan.grafted.iter().any(|lib| lib.path == *path);
+        artifacts.filter(move |(a, _)| carried(&a.artifact.path)).map(|(_, (member, _))| *member)
+    }
+
     /// A program in `.data/scripts` moves when something in the package must be found from it.
     fn moves(&self, artifact: usize) -> bool {
         let scripts =
@@ -175,6 +185,7 @@ impl<'a> Change<'a> {
         };
         let Some(audited) = self.plan.audit.artifacts.get(artifact) else { return false };
         scripts
+            && audited.result.status == Status::Active
             && (audited.result.needs.iter().any(inside) || self.plan.grafted.iter().any(|lib| lib.included))
     }
 
@@ -277,8 +288,11 @@ impl<'a> Change<'a> {
             writer.add(&entry, &packed)?;
         }
         let members = self.package.archive.members();
-        let dropped: Vec<&str> =
-            self.package.dist_info.signatures.iter().map(|index| members[*index].name.as_str()).collect();
+        let dropped = self.package.dist_info.signatures.iter().copied().chain(self.replaced());
+        let dropped: Vec<&str> = dropped
+            .map(|index| members[index].name.as_str())
+            .filter(|name| !changed.iter().any(|entry| entry.name == *name))
+            .collect();
         let record = self.package.record.rewrite(&changed, &dropped);
         writer.add(
             &Entry::like(&members[self.package.dist_info.record]),
@@ -296,6 +310,7 @@ impl<'a> Change<'a> {
         let mut before: Vec<Item<'_>> = Vec::with_capacity(members.len());
         let mut added: Vec<(u64, Entry, Arc<dyn ByteSource>)> = Vec::new();
         let mut dist_info: Vec<Item<'_>> = Vec::new();
+        let replaced: Vec<usize> = self.replaced().collect();
 
         for (lib, source) in self.plan.grafted.iter().zip(&self.plan.libraries) {
             let mode = (lib.mode | 0o644) & 0o755;
@@ -305,7 +320,7 @@ impl<'a> Change<'a> {
             if index == package.dist_info.record
                 || package.dist_info.signatures.contains(&index)
                 || self.sbom.as_ref() == Some(&member.name)
-                || self.plan.grafted.iter().any(|lib| lib.path == member.path && member.kind == Kind::File)
+                || replaced.contains(&index)
             {
                 continue;
             }

@@ -14,6 +14,9 @@ pub fn moved_path(dist: &str, name: &str) -> Result<PackagePath> {
 }
 
 /// The script that stands in for the program at `moved`. Installers replace the first line by their interpreter.
+///
+/// It looks first where it was itself installed to (`--prefix`, `--target`, an environment that another interpreter
+/// runs), so that of two installed versions each script runs its own, and then where Python imports from.
 pub fn script(moved: &PackagePath) -> String {
     let parts: Vec<String> = moved.components().map(python_string).collect();
     format!(
@@ -22,7 +25,9 @@ import os
 import sys
 import sysconfig
 
-for directory in [sysconfig.get_path("platlib"), *sys.path]:
+prefix = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+own = [sysconfig.get_path("platlib", vars=dict(base=prefix, platbase=prefix)), prefix]
+for directory in [*own, *sys.path, sysconfig.get_path("platlib")]:
     program = os.path.join(directory, {parts})
     if os.path.isfile(program):
         os.execv(program, [program, *sys.argv[1:]])

@@ -202,6 +202,7 @@ pub fn artifact(path: &str, origin: Option<PathBuf>) -> Artifact {
     let size = fs_err::metadata(&source).map_or(0, |meta| meta.len());
     Artifact {
         path: PackagePath::new(path.trim_start_matches('/')).unwrap(),
+        tree: PackagePath::root(),
         origin,
         source: Arc::new(HostFile { path: source, size }),
         mode: 0o755,
