@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use spokeshave_core::{Artifact, Context, Error, FileId, Found, Locate as _, Location, Result, parallel_map};
+use spokeshave_core::{
+    Artifact, Context, Error, FileId, Found, Locate as _, Location, PackagePath, Result, parallel_map,
+};
 
 use super::locate::Search;
 use super::{Closure, Edge, Node};
 use crate::facts::ElfFacts;
-use crate::search::{Environment, LOADED, Paths, SIBLING};
+use crate::search::{Around, Environment, LOADED, Paths, SIBLING};
 use crate::target::Libc;
 
 /// Reads the facts of every artifact, in order, on all processors. Those of the package's members are kept in
@@ -70,6 +72,8 @@ pub(super) struct Builder<'a> {
     pub(super) siblings: BTreeMap<String, BTreeSet<usize>>,
     /// The names in `glibc-hwcaps` of a directory; `None` when the directory does not exist.
     pub(super) directories: HashMap<Location, Option<Vec<String>>>,
+    /// The trees of the package but for its root.
+    trees: Vec<PackagePath>,
     aliases: Vec<BTreeSet<String>>,
     paths: Vec<Arc<Paths>>,
     /// The artifacts that were part of a load.
@@ -90,6 +94,11 @@ struct Load {
 
 impl<'a> Builder<'a> {
     fn new(set: &[Artifact], facts: &[Arc<ElfFacts>], cx: &'a Context<'a>, env: &'a Environment) -> Self {
+        let trees: BTreeSet<PackagePath> = set
+            .iter()
+            .map(|artifact| artifact.tree.clone())
+            .filter(|tree| *tree != PackagePath::root())
+            .collect();
         let mut builder = Builder {
             cx,
             env,
@@ -97,6 +106,7 @@ impl<'a> Builder<'a> {
             by_id: HashMap::new(),
             siblings: BTreeMap::new(),
             directories: HashMap::new(),
+            trees: trees.into_iter().collect(),
             aliases: Vec::new(),
             paths: Vec::new(),
             reached: HashSet::new(),
@@ -130,6 +140,11 @@ impl<'a> Builder<'a> {
         builder
     }
 
+    /// What paths are followed in.
+    pub(super) fn around(&self) -> Around<'_> {
+        Around { env: self.env, files: self.cx.files, trees: &self.trees }
+    }
+
     /// Adds a node and returns its index.
     pub(super) fn push(
         &mut self,
@@ -139,7 +154,7 @@ impl<'a> Builder<'a> {
         facts: Arc<ElfFacts>,
     ) -> usize {
         let index = self.nodes.len();
-        self.paths.push(Arc::new(Paths::of(&facts, &location, self.env, self.cx.files)));
+        self.paths.push(Arc::new(Paths::of(&facts, &location, self.around())));
         self.aliases.push(BTreeSet::new());
         self.by_id.entry(found.id).or_insert(index);
         self.nodes.push(Node {
@@ -235,39 +250,34 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Resolves the needs of `node` that no load before found.
+    /// Resolves the needs of `node` that no load before found, and brings what they lead to into the process.
     fn walk(&mut self, load: &mut Load, node: usize) -> Result<()> {
         let Some(facts) = self.nodes.get(node).map(|n| n.facts.clone()) else { return Ok(()) };
         let mut needs = self.nodes.get_mut(node).map(|n| std::mem::take(&mut n.needs)).unwrap_or_default();
+        let chain = self.chain(load, node);
         let again = !needs.is_empty();
         if !again {
             let edge =
                 |name: &String| Edge { name: name.clone(), to: None, rule: String::new(), tried: Vec::new() };
             needs = facts.needed.iter().map(edge).collect();
         }
-        let chain = self.chain(load, node);
         for edge in &mut needs {
-            if edge.to.is_none() {
-                if let Some(loaded) = load.by_name.get(&edge.name) {
-                    (edge.to, edge.rule) = (Some(*loaded), LOADED.to_owned());
-                } else if !again || chain.iter().any(|paths| paths.is_some()) {
-                    let found = self.search(&edge.name, Some(node), &chain)?;
-                    (edge.to, edge.rule) = (found.to, found.rule);
-                    if !again || edge.to.is_some() {
-                        edge.tried = found.tried;
+            let loaded = load.by_name.get(&edge.name).copied();
+            match (edge.to, again) {
+                (None, false) => self.resolve(edge, loaded, node, &chain)?,
+                (None, true) if loaded.is_some() || chain.iter().any(|paths| paths.is_some()) => {
+                    self.resolve(edge, loaded, node, &chain)?;
+                }
+                (Some(to), true) if to < self.artifacts && loaded.is_none() && edge.rule != SIBLING => {
+                    let found = self.search_by_rules(&edge.name, Some(node), &chain)?;
+                    if found.to.is_none() {
+                        // Another load brings it along, this one does not.
+                        edge.rule = SIBLING.to_owned();
                     }
                 }
+                _ => {}
             }
             let Some(to) = edge.to else { continue };
-            if again
-                && to < self.artifacts
-                && edge.rule != SIBLING
-                && !load.by_name.contains_key(&edge.name)
-                && self.search_by_rules(&edge.name, Some(node), &chain)?.to.is_none()
-            {
-                // Another load brings it along, this one does not.
-                edge.rule = SIBLING.to_owned();
-            }
             self.aliases.get_mut(to).map(|names| names.insert(edge.name.clone()));
             self.enter(load, to, Some(node), Some(&edge.name));
             if !self.is_excluded(to, &edge.name) && load.queued.insert(to) {
@@ -276,6 +286,26 @@ impl<'a> Builder<'a> {
         }
         if let Some(n) = self.nodes.get_mut(node) {
             n.needs = needs;
+        }
+        Ok(())
+    }
+
+    /// Finds where `edge` of `node` leads: to what is `loaded` under its name, or by a search.
+    fn resolve(
+        &mut self,
+        edge: &mut Edge,
+        loaded: Option<usize>,
+        node: usize,
+        chain: &[Arc<Paths>],
+    ) -> Result<()> {
+        if loaded.is_some() {
+            (edge.to, edge.rule) = (loaded, LOADED.to_owned());
+            return Ok(());
+        }
+        let found = self.search(&edge.name, Some(node), chain)?;
+        (edge.to, edge.rule) = (found.to, found.rule);
+        if edge.to.is_some() || edge.tried.is_empty() {
+            edge.tried = found.tried;
         }
         Ok(())
     }

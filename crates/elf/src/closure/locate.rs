@@ -57,7 +57,7 @@ impl Builder<'_> {
         else {
             return Ok(());
         };
-        match path_of_need(name, &location, self.env, self.cx.files) {
+        match path_of_need(name, &location, self.around()) {
             Ok(path) => self.try_candidate(name, path, RULE, from, search).map(|_| ()),
             Err((path, why)) => {
                 search.tried.push(Tried { path, rule: RULE.to_owned(), why: why.to_owned() });

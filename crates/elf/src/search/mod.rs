@@ -17,7 +17,7 @@ mod tokens;
 pub use environment::Environment;
 pub(crate) use fit::misfit;
 pub(crate) use order::{order, path_of_need};
-pub(crate) use places::{Paths, Place};
+pub(crate) use places::{Around, Paths, Place};
 
 /// The rule of what no loader's rule finds, though the package has it.
 pub const SIBLING: &str = "sibling in the package";

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use object::elf;
-use spokeshave_core::{Files, Location};
+use spokeshave_core::Location;
 
 use super::environment::Environment;
-use super::places::{self, Paths, Place};
+use super::places::{self, Around, Paths, Place};
 use crate::facts::ElfFacts;
 use crate::target::Libc;
 
@@ -68,9 +68,8 @@ pub(crate) fn order<'a>(
 pub(crate) fn path_of_need(
     name: &str,
     location: &Location,
-    env: &Environment,
-    files: &Files,
+    around: Around<'_>,
 ) -> Result<Location, (String, &'static str)> {
-    places::directory(name, location, env, files)
+    places::directory(name, location, around)
         .unwrap_or_else(|| Err((name.to_owned(), "a token without a value")))
 }

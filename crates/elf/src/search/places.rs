@@ -33,6 +33,24 @@ impl Place {
     }
 }
 
+/// What a path is followed in.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// The environment of the load.
+    pub env: &'a Environment,
+    /// The package and the host.
+    pub files: &'a Files,
+    /// The directories of the package that are installed apart from the rest ([`spokeshave_core::Artifact::tree`]).
+    pub trees: &'a [PackagePath],
+}
+
+impl Around<'_> {
+    /// The tree that a path of the package is installed with; `None` for the package's root.
+    fn tree(&self, path: &PackagePath) -> Option<&PackagePath> {
+        self.trees.iter().find(|tree| path.is_below(tree))
+    }
+}
+
 /// The search paths that a file brings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Paths {
@@ -48,13 +66,13 @@ pub(crate) struct Paths {
 
 impl Paths {
     /// The search paths of the file at `location`.
-    pub(crate) fn of(facts: &ElfFacts, location: &Location, env: &Environment, files: &Files) -> Self {
+    pub(crate) fn of(facts: &ElfFacts, location: &Location, around: Around<'_>) -> Self {
         let list = |entries: &[String], tag: &str| match entries.last() {
-            Some(list) => places(list, &format!("{tag} of {location}"), location, env, files),
+            Some(list) => places(list, &format!("{tag} of {location}"), location, around),
             None => Vec::new(),
         };
         let has_runpath = !facts.runpath.is_empty();
-        let rpath = match (env.target.libc, has_runpath) {
+        let rpath = match (around.env.target.libc, has_runpath) {
             (Libc::Android, _) | (_, true) => Vec::new(),
             _ => list(&facts.rpath, "RPATH"),
         };
@@ -74,15 +92,15 @@ impl Paths {
 }
 
 /// The places that the entries of `list` lead to from the file at `location`.
-fn places(list: &str, rule: &str, location: &Location, env: &Environment, files: &Files) -> Vec<Place> {
-    let musl = env.target.libc == Libc::Musl;
+fn places(list: &str, rule: &str, location: &Location, around: Around<'_>) -> Vec<Place> {
+    let musl = around.env.target.libc == Libc::Musl;
     if musl && !musl_takes(list) {
         return Vec::new();
     }
     let separators: &[char] = if musl { &[':', '\n'] } else { &[':'] };
     let mut places: Vec<Place> = Vec::new();
     for entry in list.split(separators).filter(|entry| !entry.is_empty()) {
-        let Some(dir) = directory(entry, location, env, files) else { continue };
+        let Some(dir) = directory(entry, location, around) else { continue };
         if !places.iter().any(|place| place.dir == dir) {
             places.push(Place { dir, rule: rule.to_owned() });
         }
@@ -102,15 +120,16 @@ fn musl_takes(list: &str) -> bool {
 pub(super) fn directory(
     text: &str,
     location: &Location,
-    env: &Environment,
-    files: &Files,
+    around: Around<'_>,
 ) -> Option<Result<Location, (String, &'static str)>> {
+    let Around { env, files, .. } = around;
     let expand = |text: &str, origin: Option<&str>| tokens::expand(text, origin, &env.lib, &env.platform);
     let nowhere = |why| Some(Err((text.to_owned(), why)));
     match (tokens::after_origin(text), location) {
         (Some(rest), Location::Package(path)) => {
             let relative = format!("{}{}", path.parent(), expand(rest, None)?);
             match PackagePath::root().resolve(&relative) {
+                Some(dir) if around.tree(&dir) != around.tree(path) => nowhere("is installed elsewhere"),
                 Some(dir) => Some(Ok(Location::Package(dir))),
                 None => nowhere("leads out of the package"),
             }

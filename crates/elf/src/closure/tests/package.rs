@@ -32,6 +32,27 @@ fn origin_stays_inside_the_package() {
 }
 
 #[test]
+fn trees_are_installed_apart() {
+    let s = scene();
+    let liba = s.lib("liba.so", "", &[], &[]);
+    let root = s.lib("tool.so", "", &["liba.so"], &["-Wl,-rpath,$ORIGIN/../lib:$ORIGIN/../../../p"]);
+    let tree = PackagePath::new("x.data/data").unwrap();
+    let mut tool = member("x.data/data/bin/tool.so", root);
+    tool.tree = tree.clone();
+    let set = vec![tool.clone(), member("p/liba.so", liba.clone())];
+    let closure = s.closure_of(set.clone(), package(&set)).unwrap();
+    let found = edge(&closure, "bin/tool.so", "liba.so");
+    assert_eq!(found.rule, SIBLING);
+    assert!(found.tried.iter().any(|t| t.why == "is installed elsewhere"), "{:?}", found.tried);
+
+    let mut inside = member("x.data/data/lib/liba.so", liba);
+    inside.tree = tree;
+    let set = vec![tool, inside];
+    let closure = s.closure_of(set.clone(), package(&set)).unwrap();
+    assert!(edge(&closure, "bin/tool.so", "liba.so").rule.starts_with("RUNPATH of "));
+}
+
+#[test]
 fn a_sibling_is_the_last_resort() {
     let s = scene();
     let one = s.lib("liba.so.1.2", "liba.so.1", &[], &[]);
