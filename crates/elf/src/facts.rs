@@ -49,6 +49,9 @@ pub struct ElfFacts {
     pub version_defs: Vec<String>,
     /// Names of undefined symbols that are not weak.
     pub undefined: Vec<String>,
+    /// The first undefined function `PyUnicodeUCS2_x`, of a narrow Python 2. Only a file that was linked with that libpython
+    /// knows that it is a function (`STT_FUNC`); other extensions leave the choice to the wheel's ABI tag (`cp27m`).
+    pub narrow_python: Option<String>,
     /// Whether it defines the entry point of a Python extension module (`PyInit_x`, `PyInitU_x`, `PyModExport_x`,
     /// `_cffi_pypyinit_x`; Python 2's `initx` could be any function, so ask [`ElfFacts::is_extension_in`]).
     pub python_extension: bool,
@@ -147,7 +150,11 @@ impl ElfFacts {
         for symbol in names.image.symbols()?.iter() {
             if symbol.is_undefined() {
                 if !symbol.is_weak() && symbol.name != 0 {
-                    self.undefined.push(names.symbol(symbol.name)?);
+                    let name = names.symbol(symbol.name)?;
+                    if symbol.kind == elf::STT_FUNC && name.starts_with("PyUnicodeUCS2_") {
+                        self.narrow_python.get_or_insert_with(|| name.clone());
+                    }
+                    self.undefined.push(name);
                 }
             } else if symbol.kind == elf::STT_FUNC || symbol.kind == elf::STT_GNU_IFUNC {
                 // A big library defines 60,000 functions with long names: only those that begin right are read.

@@ -74,6 +74,20 @@ fn facts_are_what_readelf_says() {
 }
 
 #[test]
+fn narrow_pythons_are_told_by_those_who_link_them() {
+    let built = Built::new();
+    let python = built.make("gcc", "void PyUnicodeUCS2_Join(void) {}\n", &["-shared", "-fPIC"]);
+    let python = python.with_file_name("libpython.so");
+    fs_err::rename(built.0.path().join("out"), &python).unwrap();
+    let extension = "void PyUnicodeUCS2_Join(void); void f(void) { PyUnicodeUCS2_Join(); }\n";
+    let alone = built.facts(extension, &["-shared", "-fPIC"]);
+    assert!(alone.undefined.contains(&"PyUnicodeUCS2_Join".to_owned()));
+    assert_eq!(alone.narrow_python, None);
+    let linked = built.facts(extension, &["-shared", "-fPIC", python.to_str().unwrap()]);
+    assert_eq!(linked.narrow_python.as_deref(), Some("PyUnicodeUCS2_Join"));
+}
+
+#[test]
 fn what_nothing_loads() {
     let built = Built::new();
     let main = "int main(void) { return 0; }\n";

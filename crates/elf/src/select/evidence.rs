@@ -63,11 +63,8 @@ pub fn of(node: &Node, policies: &Policies, ignore_isa: bool) -> Vec<Bar> {
         bars.push(Bar { what: What::Isa(level), from: 0, until: last, provider: None });
     }
     // PEP 513: builds for a narrow (UCS-2) Python 2 and for one with fpectl run on no other.
-    let foreign = |s: &&String| {
-        s.starts_with("PyUnicodeUCS2_")
-            || matches!(s.as_str(), "PyFPE_jbuf" | "PyFPE_dummy" | "PyFPE_counter")
-    };
-    if let Some(symbol) = node.facts.undefined.iter().find(foreign) {
+    let fpectl = |s: &&String| matches!(s.as_str(), "PyFPE_jbuf" | "PyFPE_dummy" | "PyFPE_counter");
+    if let Some(symbol) = node.facts.narrow_python.as_ref().or(node.facts.undefined.iter().find(fpectl)) {
         bars.push(Bar { what: What::Python(symbol.clone()), from: 0, until: last, provider: None });
     }
     bars.retain(|bar| bar.from < bar.until);

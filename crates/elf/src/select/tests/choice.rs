@@ -41,11 +41,17 @@ fn what_no_policy_allows_is_refused() {
         let linux = package.plat("linux");
         assert_eq!((linux.tags, linux.refusal), (vec!["linux_x86_64".to_owned()], None));
     }
-    for symbol in ["PyFPE_jbuf", "PyUnicodeUCS2_AsUTF8String"] {
-        let selection = extension(&[]).file("pkg/b.so", &[]).undefined(&["malloc", symbol]).auto();
+    let other = || extension(&[]).file("pkg/b.so", &[]);
+    let narrow = "PyUnicodeUCS2_AsUTF8String";
+    for (package, symbol) in
+        [(other().undefined(&["malloc", "PyFPE_jbuf"]), "PyFPE_jbuf"), (other().narrow_python(narrow), narrow)]
+    {
+        let selection = package.auto();
         assert_eq!(selection.tags, ["linux_x86_64"]);
         assert!(selection.refused().contains(symbol));
     }
+    // The published wheels for `cp27m` ask for it without knowing what it is.
+    assert_eq!(other().undefined(&[narrow]).auto().tags[0], "manylinux_2_5_x86_64");
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl Package {
         self.with(|facts| facts.version_needs.push(need))
     }
 
+    /// The last file is linked with a narrow Python 2.
+    pub fn narrow_python(self, symbol: &str) -> Self {
+        self.with(|facts| facts.narrow_python = Some(symbol.to_owned()))
+    }
+
     /// The last file asks for symbols.
     pub fn undefined(self, symbols: &[&str]) -> Self {
         self.with(|facts| facts.undefined.extend(symbols.iter().map(|s| (*s).to_owned())))
