@@ -119,3 +119,30 @@ fn loads_quickly() {
     // Two milliseconds in a release build; a debug build under load is many times slower.
     assert!(each.as_millis() < if cfg!(debug_assertions) { 100 } else { 2 }, "{each:?}");
 }
+
+/// The names that musl's loader takes for itself, asked of the real one.
+#[test]
+fn musl_answers_to_these_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, program) = (dir.path().join("ask.c"), dir.path().join("ask"));
+    let code = "#include <dlfcn.h>\nint main(int n, char **v) { return !dlopen(v[1], RTLD_NOW); }\n";
+    fs_err::write(&source, code).unwrap();
+    assert!(Command::new("musl-gcc").arg(&source).arg("-o").arg(&program).status().unwrap().success());
+    for name in [
+        "libc.so",
+        "libc.musl-x86_64.so.1",
+        "libm.so.6",
+        "libpthread.so.0",
+        "librt.so.1",
+        "libdl.so.2",
+        "libutil.so.1",
+        "libxnet.so",
+        "libcrypt.so.1",
+        "libresolv.so.2",
+        "libmvec.so.1",
+        "libstdc++.so.6",
+    ] {
+        let taken = Command::new(&program).arg(name).status().unwrap().success();
+        assert_eq!(super::names::is_musl_itself(name), taken, "{name}");
+    }
+}

@@ -10,7 +10,8 @@ use crate::closure::Closure;
 use crate::policy::Policies;
 use crate::target::Architecture;
 
-/// The versions of bionic's libraries and the API level that brought each (`libc/libc.map.txt` in bionic).
+/// The versions of bionic's libraries and the API level that brought each (`libc/libc.map.txt` in bionic); later ones
+/// are named by the level itself (`LIBC_36`).
 const VERSIONS: [(&str, u32); 9] =
     [("N", 24), ("O", 26), ("P", 28), ("Q", 29), ("R", 30), ("S", 31), ("T", 33), ("U", 34), ("V", 35)];
 
@@ -90,9 +91,12 @@ fn needed_level(closure: &Closure, survey: &Survey) -> (u32, Option<String>) {
 }
 
 fn version_level(version: &str) -> Option<u32> {
-    let (library, letter) = version.split_once('_')?;
-    let known = VERSIONS.iter().find(|(name, _)| *name == letter).map(|(_, level)| *level);
-    known.filter(|_| matches!(library, "LIBC" | "LIBM" | "LIBDL" | "LIBLOG"))
+    let (library, release) = version.split_once('_')?;
+    if !matches!(library, "LIBC" | "LIBM" | "LIBDL" | "LIBLOG") {
+        return None;
+    }
+    let letter = VERSIONS.iter().find(|(letter, _)| *letter == release).map(|(_, level)| *level);
+    letter.or_else(|| release.parse().ok())
 }
 
 /// The ABI of an Android tag: `arm64_v8a` of `android_21_arm64_v8a`.

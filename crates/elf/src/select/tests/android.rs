@@ -22,6 +22,8 @@ fn the_level_is_claimed_and_raised_by_evidence() {
 
     let newer = extension(None, &["libc.so"]).versions("libc.so", &["LIBC", "LIBC_P"]);
     assert_eq!(claims(&newer, &["android_24_arm64_v8a"]).tags, ["android_28_arm64_v8a"]);
+    let newest = extension(None, &["libc.so"]).versions("libc.so", &["LIBC_36", "LIBC_PRIVATE"]);
+    assert_eq!(newest.auto().tags, ["android_36_arm64_v8a"]);
     assert_eq!(extension(None, &["libc.so"]).auto().tags, ["android_21_arm64_v8a"]);
 }
 
