@@ -43,9 +43,10 @@ fn what_no_policy_allows_is_refused() {
     }
     let other = || extension(&[]).file("pkg/b.so", &[]);
     let narrow = "PyUnicodeUCS2_AsUTF8String";
-    for (package, symbol) in
-        [(other().undefined(&["malloc", "PyFPE_jbuf"]), "PyFPE_jbuf"), (other().narrow_python(narrow), narrow)]
-    {
+    for (package, symbol) in [
+        (other().undefined(&["malloc", "PyFPE_jbuf"]), "PyFPE_jbuf"),
+        (other().narrow_python(narrow), narrow),
+    ] {
         let selection = package.auto();
         assert_eq!(selection.tags, ["linux_x86_64"]);
         assert!(selection.refused().contains(symbol));
