@@ -9,6 +9,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+# Debian's pyconfig.h includes one from a directory of the target's name; the host's serves for the stable ABI.
+headers=$(mktemp -d)
+for arch in x86_64 aarch64; do
+    ln -s "/usr/include/$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("MULTIARCH"))')" "$headers/$arch-linux-gnu"
+done
 
 for arch in x86_64 aarch64; do
     link() { # output, arguments
@@ -19,9 +24,10 @@ for arch in x86_64 aarch64; do
     link "$lib/libtext.so.2" src/text.c -Wl,-soname,libtext.so.2
     link "$lib/libgreet.so.1" src/greet.c -Wl,-soname,libgreet.so.1 "$lib/libtext.so.2"
     module=$(mktemp -d)/_greeting.abi3.so
-    link "$module" src/greeting.c -isystem "$include" "$lib/libgreet.so.1"
+    link "$module" src/greeting.c -isystem "$include" -isystem "$headers" "$lib/libgreet.so.1"
     "$python" src/pack.py demo-1.0-cp39-abi3-linux_$arch.whl \
         demo/__init__.py=src/demo/__init__.py demo/_greeting.abi3.so="$module"
     rm -r "$(dirname "$module")"
 done
 sha256sum ./*.whl lib/*/*
+rm -r "$headers"

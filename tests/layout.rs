@@ -47,7 +47,7 @@ fn a_sibling_that_only_its_soname_tells_is_loaded() {
 fn no_search_path_leads_from_one_tree_of_data_to_another() {
     let bench = bench();
     let words =
-        ["needs libtwo.so.1", "demo-1.0.data/data/lib/libtwo.so.1", "hint: put both into the package"];
+        ["needs libtwo.so.1", "demo-1.0.data/data/lib/libtwo.so.1", "hint: put both into one directory"];
     let tree = demo();
     let lib = tree.path("demo-1.0.data/data/lib/libtwo.so.1");
     Cc::gcc().library(&lib, "libtwo.so.1", TWO, &[]);
@@ -202,4 +202,54 @@ fn a_moved_program_is_found_wherever_its_script_is_installed() {
     }
     let again = bench.repair(&[], &one.path);
     assert!(fs_err::read(&one.path).unwrap() == fs_err::read(&again.path).unwrap());
+}
+
+#[test]
+fn two_copies_of_a_file_that_load_different_libraries_are_not_mixed_up() {
+    let bench = bench();
+    let tree = demo();
+    let first = bench.path("a/libx.so.1");
+    for (dir, name, value) in [("a", "_ext", "1"), ("b", "_more", "2")] {
+        let lib = bench.path(&format!("{dir}/liby.so.1"));
+        Cc::gcc().library(&lib, "liby.so.1", &format!("long y(void) {{ return {value}; }}"), &[]);
+        let x = lib.with_file_name("libx.so.1");
+        match dir {
+            "a" => Cc::gcc().library(
+                &x,
+                "libx.so.1",
+                "long y(void); long x(void) { return y(); }",
+                &[lib.to_str().unwrap(), "-Wl,-rpath,$ORIGIN"],
+            ),
+            _ => drop(fs_err::copy(&first, &x).unwrap()),
+        }
+        let rpath = format!("-Wl,-rpath,{}", lib.parent().unwrap().display());
+        let out = tree.path(&format!("demo/{name}.abi3.so"));
+        Cc::gcc().extension(&out, name, "long x(void);", "x()", &[x.to_str().unwrap(), &rpath]);
+    }
+    let words = ["a/libx.so.1", "b/libx.so.1", "load different libraries"];
+    refused(&bench, &[], &tree.pack(bench.dir()), &words);
+}
+
+#[test]
+fn nothing_is_carried_to_data() {
+    let bench = bench();
+    let lib = bench.path("lib/libtwo.so.1");
+    Cc::gcc().library(&lib, "libtwo.so.1", TWO, &[]);
+    let tree = demo();
+    extension(&tree, &lib, &[]);
+    let args =
+        ["-l", lib.parent().unwrap().to_str().unwrap(), "--include", "libtwo.so.1=demo-1.0.data/data/lib"];
+    refused(&bench, &args, &tree.pack(bench.dir()), &["demo-1.0.data/data/lib/libtwo.so.1", ".data"]);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let bench = bench();
+    let fifo = bench.path("demo-1.0-py3-none-any.whl");
+    let fifo = fifo.to_str().unwrap();
+    run("mkfifo", [fifo]);
+    for args in [&["repair", "-w", "out"][..], &["show"], &["tree"]] {
+        bench.spokeshave([args, &[fifo]].concat()).exits(1).complains(&["is no regular file"]);
+    }
+    bench.spokeshave(["show", "/dev/zero"]).exits(1).complains(&["/dev/zero: is no regular file"]);
 }
