@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::parallel::parallel_map;
-use crate::{Audit, ByteSource, Error, Library, Options, PackagePath, Result, Role};
+use crate::{Audit, ByteSource, Error, Library, Options, PackagePath, Result, Role, Target};
 
 /// An external library as it will be carried.
 #[derive(Clone)]
@@ -83,7 +83,36 @@ pub fn graft(
             }
         }
     }
+    for lib in &grafted {
+        one_meaning(audit, lib, &grafted)?;
+    }
     Ok(grafted)
+}
+
+/// Files of the same bytes share a copy, so what each of them needs must be the same, too: a search path relative to
+/// where a file lies may lead the one to other libraries than the other.
+fn one_meaning(audit: &Audit, lib: &GraftedLib, grafted: &[GraftedLib]) -> Result<()> {
+    let leads = |index: &usize| -> Vec<Target> {
+        let carried = |target: Target| match target {
+            Target::Library(to) => {
+                let first =
+                    grafted.iter().find(|lib| lib.libraries.contains(&to)).map(|lib| &lib.libraries[0]);
+                Target::Library(first.copied().unwrap_or(to))
+            }
+            other => other,
+        };
+        audit.libraries[*index].result.needs.iter().map(|need| carried(need.target)).collect()
+    };
+    let Some((first, others)) = lib.libraries.split_first() else { return Ok(()) };
+    match others.iter().find(|other| leads(other) != leads(first)) {
+        None => Ok(()),
+        Some(other) => Err(Error::new(format!(
+            "{} and {} have the same bytes but load different libraries; only one of them can be carried as {}",
+            audit.libraries[*first].real, audit.libraries[*other].real, lib.path
+        ))
+        .hint("build against one of them, or choose with --lib-dir")
+        .into()),
+    }
 }
 
 fn name(
@@ -172,6 +201,114 @@ mod tests {
         ];
         for (from, to) in cases {
             assert_eq!(hashed_name(from, ".so", &hash), to, "{from}");
+        }
+    }
+
+    fn library(at: &str, bytes: &str, needs: &[usize]) -> Library {
+        let name = at.rsplit('/').next().unwrap().to_owned();
+        let need = |to: &usize| crate::Need {
+            name: String::new(),
+            slice: None,
+            target: Target::Library(*to),
+            rule: String::new(),
+            tried: Vec::new(),
+        };
+        Library {
+            aliases: vec![name.clone()],
+            name,
+            location: crate::Location::Host(at.into()),
+            real: crate::Location::Host(at.into()),
+            source: Arc::new(crate::Bytes::from(bytes.as_bytes().to_vec())),
+            mode: 0o755,
+            role: Role::External,
+            included: None,
+            variants: Vec::new(),
+            result: crate::AuditResult {
+                status: crate::Status::Active,
+                needs: needs.iter().map(need).collect(),
+                facts: Vec::new(),
+                detail: Arc::new(()),
+            },
+        }
+    }
+
+    fn carried(libraries: Vec<Library>, options: &Options) -> Result<Vec<GraftedLib>> {
+        let audit = Audit {
+            artifacts: Vec::new(),
+            libraries,
+            tags: Vec::new(),
+            tags_as_is: Vec::new(),
+            obstacles: Vec::new(),
+            missing: Vec::new(),
+            refusal: None,
+            warnings: Vec::new(),
+        };
+        graft(&audit, &PackagePath::new("demo.libs").unwrap(), ".so", options, 2)
+    }
+
+    fn paths(grafted: &[GraftedLib]) -> Vec<&str> {
+        grafted.iter().map(|lib| lib.path.as_str()).collect()
+    }
+
+    #[test]
+    fn only_external_libraries_are_carried_each_file_once() {
+        let mut promised = library("/p/libc.so.6", "c", &[]);
+        promised.role = Role::Promised;
+        let libraries =
+            vec![promised, library("/a/libx.so.1", "abc", &[]), library("/b/libx.so.1", "abc", &[])];
+        let grafted = carried(libraries, &Options::default()).unwrap();
+        // sha256 of "abc" (FIPS 180-2, appendix B.1).
+        assert_eq!(paths(&grafted), ["demo.libs/libx-ba7816bf.so.1"]);
+        assert_eq!(grafted[0].libraries, [1, 2]);
+    }
+
+    #[test]
+    fn equal_names_of_different_files_are_an_error() {
+        let keep = Options { no_mangle: crate::Globs::new(["libx*"]).unwrap(), ..Options::default() };
+        let libraries = || vec![library("/a/libx.so.1", "1", &[]), library("/b/libx.so.1", "2", &[])];
+        assert_eq!(carried(libraries(), &Options::default()).unwrap().len(), 2);
+        let error = carried(libraries(), &keep).err().unwrap().to_string();
+        assert!(error.contains("/a/libx.so.1 and /b/libx.so.1"), "{error}");
+    }
+
+    #[test]
+    fn equal_files_that_load_different_ones_are_an_error() {
+        let libraries = |second| {
+            vec![
+                library("/a/libx.so.1", "x", &[2]),
+                library("/b/libx.so.1", "x", &[3]),
+                library("/a/liby.so.1", "1", &[]),
+                library("/b/liby.so.1", second, &[]),
+            ]
+        };
+        assert_eq!(carried(libraries("1"), &Options::default()).unwrap().len(), 2);
+        let error = carried(libraries("2"), &Options::default()).err().unwrap().to_string();
+        assert!(error.contains("/a/libx.so.1 and /b/libx.so.1 have the same bytes"), "{error}");
+    }
+
+    #[test]
+    fn an_included_library_has_the_name_that_is_opened() {
+        let include = |text: &str| text.parse::<crate::Include>().unwrap();
+        for (text, mangle, at) in [
+            ("libx.so", false, "demo.libs/libx.so"),
+            ("/usr/lib/libx.so=demo/lib", false, "demo/lib/libx.so"),
+            ("libx.so", true, "demo.libs/libx-ba7816bf.so.1"),
+        ] {
+            let options =
+                Options { include: vec![include(text)], mangle_included: mangle, ..Options::default() };
+            let lib = Library { included: Some(0), ..library("/a/libx.so.1", "abc", &[]) };
+            let grafted = carried(vec![lib], &options).unwrap();
+            assert_eq!(paths(&grafted), [at]);
+            assert_eq!((grafted[0].included, grafted[0].renamed), (true, mangle));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_path_component_is_refused() {
+        let keep = Options { no_mangle: crate::Globs::new(["*"]).unwrap(), ..Options::default() };
+        for name in ["..", "a\\b", ""] {
+            let lib = Library { name: name.to_owned(), ..library("/a/libx.so.1", "abc", &[]) };
+            assert!(carried(vec![lib], &keep).is_err(), "{name:?}");
         }
     }
 }

@@ -55,6 +55,7 @@ fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: 
     }
 
     let mut needed_dirs: Vec<PackagePath> = Vec::new();
+    let mut not_found: Option<(&str, &PackagePath)> = None;
     for (need, unreachable) in subject.result().needs.iter().zip(&detail.unreachable) {
         let new_name = match need.target {
             Target::Missing => continue,
@@ -76,6 +77,7 @@ fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: 
                     return Err(out_of_reach(subject.path(), &need.name, &other.path).into());
                 }
                 needed_dirs.push(other.path.parent());
+                not_found = not_found.or(unreachable.then_some((&need.name, &other.path)));
                 // It may have been found by its DT_SONAME, and a search path leads to file names only.
                 other.path.file_name().to_owned()
             }
@@ -88,13 +90,19 @@ fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: 
         needed_dirs.extend(grafted.iter().filter(|lib| lib.included).map(|lib| lib.path.parent()));
     }
     changes.search_path = search_path(subject.path(), detail, carried.is_none(), needed_dirs);
-    Ok(changes)
+    match not_found {
+        // The search path leads there, and still the loader's rules did not find it.
+        Some((need, other)) if changes.needed.is_empty() && changes.search_path.is_none() => {
+            Err(out_of_reach(subject.path(), need, other).into())
+        }
+        _ => Ok(changes),
+    }
 }
 
 fn out_of_reach(path: &PackagePath, need: &str, other: &PackagePath) -> Error {
     Error::new(format!("needs {need}, and no search path leads to {other} once both are installed"))
         .at(path)
-        .hint("put both into the package (not into different directories of .data)")
+        .hint("put both into one directory of the package (not into different directories of .data)")
 }
 
 /// The search path that leads to `needed_dirs`; `None` when the present one does and leads nowhere else.
@@ -118,6 +126,8 @@ fn search_path(
         }
     }
     let kept = entries.len();
+    // Android's loader does not read DT_RPATH.
+    let ignored = detail.android && tag == PathTag::Rpath && !needed_dirs.is_empty();
     for dir in needed_dirs {
         if !reached.contains(&dir) {
             entries.push(match dir.relative_from(&here).as_str() {
@@ -127,7 +137,7 @@ fn search_path(
             reached.push(dir);
         }
     }
-    if entries == old {
+    if entries == old && !ignored {
         return None;
     }
     let tag = match (detail.android, entries.len() > kept) {
@@ -174,3 +184,7 @@ fn editable(subject: Subject<'_>, detail: &Detail) -> Changes {
     let search_path = (entries.len() > before).then_some(SearchPath { tag, entries });
     Changes { search_path, ..Changes::default() }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -48,7 +48,10 @@ fn file(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
     let name = input.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let origin = std::path::absolute(input)?;
     let Some(found) = files.find(&Location::Host(origin.clone())) else {
-        return Err(Error::new("is no regular file").at(input.display()).into());
+        return Err(Error::new("is no regular file")
+            .at(input.display())
+            .hint("name a wheel, a binary or a directory")
+            .into());
     };
     let Some(backend) = elect::by_head(engine.backends, &head(input)?, found.source.size()) else {
         return Err(unrecognized(engine, input));

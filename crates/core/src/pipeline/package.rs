@@ -43,6 +43,9 @@ impl WheelPackage {
     pub fn open(path: &Path, mut files: Files) -> Result<Self> {
         let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = WheelName::parse(&file_name)?;
+        if !fs_err::metadata(path)?.is_file() {
+            return Err(Error::new("is no regular file").at(path.display()).hint("name a wheel").into());
+        }
         let archive = Arc::new(Archive::open(path)?);
         let dist_info = DistInfo::find(&archive, &name)?;
         let wheel_file = dist_info.read_wheel(&archive)?;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::parallel::parallel_map;
+use crate::wheel::install_path;
 use crate::{
     Artifact, Audit, ByteSource, Bytes, Context, Edit, Error, FactsCache, Files, GraftedLib, Locate as _,
-    Location, Options, PackagePath, PatchKind, Repairer, Result, Subject, Target, Which, apply, graft,
+    Location, Options, PackagePath, PatchKind, Repairer, Result, Role, Subject, Target, Which, apply, graft,
 };
 
 /// A package with its audit and what is to change in it; nothing is written yet.
@@ -121,6 +122,12 @@ impl Input<'_> {
     /// there under a name that its bytes determine.
     fn check_room(&self, grafted: &[GraftedLib]) -> Result<()> {
         for lib in grafted {
+            if !install_path(&lib.path).is_library() {
+                return Err(Error::new("libraries can't be carried to .data, which is installed elsewhere")
+                    .at(&lib.path)
+                    .hint("name a directory of the package")
+                    .into());
+            }
             let at = Location::Package(lib.path.clone());
             let replaces = lib.renamed && self.artifacts.iter().any(|artifact| artifact.path == lib.path);
             let mut taken = self.files.find(&at).filter(|_| !replaces).map(|_| lib.path.clone());
@@ -173,8 +180,15 @@ impl Input<'_> {
                 linked_paths: Vec::new(),
             });
         }
-        // What was carried is looked for in the package, not on the host again.
-        let options = Options { include: Vec::new(), lib_dirs: Vec::new(), ..engine.options.clone() };
+        // What was carried is looked for in the package, not on the host again. A library that was kept out by the path
+        // that it was found at stays out, though no path leads to it now.
+        let kept_out = plan.audit.libraries.iter().filter(|lib| lib.role == Role::Excluded);
+        let options = Options {
+            exclude: engine.options.exclude.with_names(kept_out.flat_map(|lib| &lib.aliases))?,
+            include: Vec::new(),
+            lib_dirs: Vec::new(),
+            ..engine.options.clone()
+        };
         let mut env = engine.env.clone();
         env.retain(|name, _| !name.ends_with("LIBRARY_PATH"));
         let cx = Context {
@@ -287,6 +301,6 @@ impl ByteSource for Patched {
         self.size
     }
     fn open(&self) -> Result<Bytes> {
-        Ok(Bytes::from(apply(&*self.source.open()?, &self.edits)?))
+        Ok(Bytes::from(apply(&self.source.open()?, &self.edits)?))
     }
 }

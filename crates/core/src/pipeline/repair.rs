@@ -138,12 +138,11 @@ impl<'a> Change<'a> {
 
     /// A binary must be installed where a search path leads from it to the package.
     fn check_places(&self) -> Result<()> {
-        let platlib = !self.package.wheel_file.root_is_purelib();
         for (index, (member, scheme)) in self.binaries.members.iter().enumerate() {
             let member = &self.package.archive.members()[*member];
             let audited = &self.plan.audit.artifacts[index];
             let active = audited.result.status == Status::Active;
-            if active && *scheme == Scheme::Purelib && platlib {
+            if active && *scheme == Scheme::Purelib {
                 return Err(Error::new("a binary in purelib, where installers may put no binaries")
                     .at(&member.name)
                     .hint("put it into platlib, or at the wheel's root")
