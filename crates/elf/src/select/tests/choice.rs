@@ -1,6 +1,7 @@
 use spokeshave_core::Role;
 
 use super::package::{Ask, Package};
+use crate::facts::VersionNeed;
 use crate::select::NodeRole;
 use crate::target::{Architecture, Libc};
 
@@ -236,6 +237,28 @@ fn excluded_and_missing() {
 }
 
 #[test]
+fn a_promised_library_stays_so_below_an_excluded_one() {
+    let package = Package::x86_64()
+        .file("pkg/ext.so", &["libcuda.so.1", "libc.so.6"])
+        .host("libcuda.so.1", &["libc.so.6"])
+        .host("libc.so.6", &[]);
+    let selection = package.ask(&Ask { exclude: &["libcuda*"], ..Ask::default() });
+    assert_eq!(selection.roles[1..], [Role::Excluded, Role::Promised].map(NodeRole::Library));
+}
+
+#[test]
+fn a_promised_library_that_is_carried_brings_its_versions() {
+    // Only manylinux_2_5 does not promise libexpat; carried, it serves the laxer policy too.
+    let package = Package::x86_64()
+        .file("pkg/ext.so", &["libexpat.so.1"])
+        .versions("libexpat.so.1", &["EXPAT_9"])
+        .host("libexpat.so.1", &[]);
+    let selection = package.ask(&Ask { claimed: &["manylinux_2_35_x86_64"], ..Ask::default() });
+    assert_eq!(selection.tags, ["manylinux_2_5_x86_64", "manylinux1_x86_64", "manylinux_2_35_x86_64"]);
+    assert_eq!(selection.carried(&package), ["libexpat.so.1"]);
+}
+
+#[test]
 fn an_included_library_is_carried_though_promised() {
     let package = extension(&["GLIBC_2.2.5"])
         .host("libz.so.1", &["libc.so.6", "libdep.so"])
@@ -345,4 +368,28 @@ fn architectures_without_policy() {
     );
     let first = |text: String| text.lines().next().unwrap().to_owned();
     assert_eq!(first(ppc64.plat("manylinux_2_28").refused()), "there is no platform manylinux_2_28_ppc64");
+}
+
+#[test]
+fn work_grows_with_the_size_of_a_hostile_file_only() {
+    let time = |count: usize| {
+        let names: Vec<String> = (0..count).map(|i| format!("lib{i}.so")).collect();
+        let needs: Vec<&str> = names.iter().map(String::as_str).chain(["libz.so.1"; 3]).collect();
+        let package = Package::x86_64().file("pkg/a.so", &needs).with(|facts| {
+            facts.undefined = names.iter().cloned().chain(["z_errmsg".to_owned()]).collect();
+            let need =
+                |name: &String| VersionNeed { file: "libz.so.1".to_owned(), versions: vec![name.clone()] };
+            facts.version_needs = names.iter().map(need).collect();
+        });
+        let start = std::time::Instant::now();
+        let selection = package.auto();
+        assert_eq!(selection.missing.len(), count);
+        assert!(selection.refusal.is_some());
+        selection.obstacles(&|_, _, _| None);
+        start.elapsed()
+    };
+    // Ten times the size may take some more than ten times the time, but nowhere near a hundred times.
+    let best_of_three = |count| (0..3).map(|_| time(count)).min().unwrap();
+    let (small, large) = (best_of_three(1_000), best_of_three(10_000));
+    assert!(large < small * 40, "{small:?} {large:?}");
 }
