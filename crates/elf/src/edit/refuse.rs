@@ -25,7 +25,7 @@ pub(super) fn check(image: &Image<'_>) -> Result<()> {
     }
     let program = image.header.file_type == elf::ET_EXEC
         || dynamic.value(elf::DT_DEBUG).is_some()
-        || dynamic.value(elf::DT_FLAGS_1).is_some_and(|flags| flags & u64::from(elf::DF_1_PIE.0) != 0);
+        || dynamic.value(elf::DT_FLAGS_1).is_some_and(|flags| flags & elf::DF_1_PIE.0 != 0);
     if alone && program {
         let what = "is a static program (no PT_INTERP, no DT_NEEDED), whose dynamic section can't be changed";
         return Err(Error::new(what).offset(at).hint("a static program needs no libraries").into());

@@ -99,8 +99,8 @@ impl Tail {
         let size = image.bytes.len() as u64;
         let header = &image.header;
         let table = u64::from(header.shnum).saturating_mul(header.section_entsize());
-        let mut known = vec![header.shoff..header.shoff.saturating_add(table)];
-        let mut stays = Vec::new();
+        let (mut known, mut stays) = (Vec::new(), Vec::new());
+        known.push(header.shoff..header.shoff.saturating_add(table));
         for (index, section) in sections.iter().enumerate().filter(|(_, section)| section.file_size() > 0) {
             let range = section.offset..section.offset.saturating_add(section.size);
             let names = index == usize::from(header.shstrndx) && !section.is_alloc();

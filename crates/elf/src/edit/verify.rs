@@ -106,7 +106,8 @@ fn sketch(old: &[u8], edits: &[Edit], tables: &[Range<u64>]) -> Result<Vec<u8>> 
 /// Where the editor may write inside of what is loaded.
 fn tables(image: &Image<'_>) -> Result<Vec<Range<u64>>> {
     let header = &image.header;
-    let mut ranges = vec![0..header.size()];
+    let mut ranges = Vec::new();
+    ranges.push(0..header.size());
     ranges.push(
         header.phoff..header.phoff.saturating_add(header.phentsize().saturating_mul(header.phnum.into())),
     );

@@ -20,12 +20,11 @@ mod view;
 
 pub(crate) use dynamic::{DynEntry, Dynamic};
 pub(crate) use header::Header;
-pub(crate) use notes::Note;
 pub(crate) use sections::Section;
 pub(crate) use segment::Segment;
-pub(crate) use symbols::{Symbol, Symbols};
-pub(crate) use versions::{Verdef, Vernaux, Verneed};
-pub(crate) use view::{record, records};
+pub(crate) use symbols::Symbols;
+pub(crate) use versions::Verneed;
+pub(crate) use view::records;
 
 use std::ops::Range;
 

@@ -80,9 +80,9 @@ impl<'a> Image<'a> {
             let next = raw.vn_next.get(endian);
             let mut need = Verneed { offset: at, file: raw.vn_file.get(endian), next, aux: Vec::new() };
             let mut aux_at = at.saturating_add(raw.vn_aux.get(endian).into());
-            // A record whose versions were all taken out says so by its count.
-            let empty = raw.vn_cnt.get(endian) == 0;
-            while !empty {
+            // A record whose versions were all taken out says so by its count; else the links count, as in glibc.
+            let mut left = raw.vn_cnt.get(endian) > 0;
+            while left {
                 budget.take(aux_at)?;
                 let aux: &elf::Vernaux<Endianness> = record(bytes, aux_at, "version needs (Vernaux)")?;
                 need.aux.push(Vernaux {
@@ -91,10 +91,9 @@ impl<'a> Image<'a> {
                     index: aux.vna_other.get(endian).0,
                     name: aux.vna_name.get(endian),
                 });
-                match aux.vna_next.get(endian) {
-                    0 => break,
-                    next => aux_at = aux_at.saturating_add(next.into()),
-                }
+                let next = aux.vna_next.get(endian);
+                aux_at = aux_at.saturating_add(next.into());
+                left = next != 0;
             }
             needs.push(need);
             match next {
@@ -118,7 +117,8 @@ impl<'a> Image<'a> {
             budget.take(at)?;
             let raw: &elf::Verdef<Endianness> = record(bytes, at, "version definitions (Verdef)")?;
             let mut names = Vec::new();
-            let mut records = vec![at..at.saturating_add(20)];
+            let mut records = Vec::new();
+            records.push(at..at.saturating_add(20));
             let mut aux_at = at.saturating_add(raw.vd_aux.get(endian).into());
             for _ in 0..raw.vd_cnt.get(endian) {
                 budget.take(aux_at)?;

@@ -24,18 +24,27 @@ impl Loader {
         Loader { command: vec![build(dir, "cc", "native").display().to_string()] }
     }
 
-    /// Another machine's, under qemu; `None` when its compiler or qemu is not installed.
+    /// Another machine's, under qemu; `None` when qemu or the C library is not installed. Without a compiler the
+    /// loader itself maps the library and relocates it, as `ldd -r` does.
     pub fn qemu(dir: &Path, triple: &str, qemu: &str) -> Option<Self> {
         let installed = |program: &str| Command::new(program).arg("--version").output().is_ok();
-        let cc = format!("{triple}-gcc");
+        let root = format!("/usr/{triple}");
+        let lib = format!("{root}/lib");
         let qemu = format!("qemu-{qemu}");
-        if !installed(&cc) || !installed(&qemu) {
+        if !installed(&qemu) || !Path::new(&lib).is_dir() {
             return None;
         }
-        let program = build(dir, &cc, triple);
-        Some(Loader {
-            command: vec![qemu, "-L".into(), format!("/usr/{triple}"), program.display().to_string()],
-        })
+        let cc = format!("{triple}-gcc");
+        let mut command = vec![qemu, "-L".into(), root];
+        if installed(&cc) {
+            command.push(build(dir, &cc, triple).display().to_string());
+        } else {
+            let loader = format!("{lib}/ld.so.1");
+            let more =
+                ["-E", "LD_BIND_NOW=1", "-E", "LD_WARN=yes", &loader, "--library-path", &lib, "--list"];
+            command.extend(more.map(str::to_owned));
+        }
+        Some(Loader { command })
     }
 
     /// What the loader says of the library; `Ok` when it loads. `search` is its `LD_LIBRARY_PATH`.
@@ -45,11 +54,12 @@ impl Loader {
         if self.command.len() == 1 {
             command.env("LD_LIBRARY_PATH", search);
         }
-        let output = command.stdin(Stdio::null()).stdout(Stdio::null()).output().unwrap();
-        if output.status.success() {
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&said);
+        if output.status.success() && !text.contains("not found") && !text.contains("undefined symbol") {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&output.stderr);
         Err(format!("{}: {}", output.status, text.lines().last().unwrap_or_default()))
     }
 }

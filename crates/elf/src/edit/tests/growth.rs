@@ -184,7 +184,7 @@ fn page_alignment_of_other_machines_is_kept() {
         ("powerpc64le-linux-gnu-gcc", 0x10000),
         ("s390x-linux-gnu-gcc", 0x1000),
     ] {
-        if Command::new(cc).arg("--version").output().is_err() {
+        if !installed(cc) {
             continue;
         }
         let source = format!("{LIBRARY}\nchar zeroed[3 << 20];\n");
@@ -197,5 +197,29 @@ fn page_alignment_of_other_machines_is_kept() {
         );
         assert_eq!(loads(&new), loads(&old) + 1, "{cc}");
         readelf(&bench.put("new.so", &new), &["-a"]);
+    }
+}
+
+#[test]
+fn musl_loads_it() {
+    if !installed("musl-gcc") {
+        return;
+    }
+    let bench = Bench::new();
+    let program = bench.path("answer");
+    let code = bench.put("answer.c", ANSWER.as_bytes());
+    assert!(Command::new("musl-gcc").arg("-o").arg(&program).arg(code).status().unwrap().success());
+    let zeroed = format!("{LIBRARY}\nchar zeroed[3 << 20];\n");
+    for (source, flags) in
+        [(LIBRARY.to_owned(), vec![]), (crowded(), vec![]), (zeroed, vec!["-Wl,--spare-dynamic-tags=1"])]
+    {
+        let old = bench.build_with("musl-gcc", "lib.so", &source, &flags);
+        let needed = vec![("libc.so".into(), None)];
+        let new = edited(&old, &Changes { needed, ..long_changes() });
+        let file = bench.put("new.so", &new);
+        readelf(&file, &["-a"]);
+        assert_eq!(bench.answer(&file), RIGHT);
+        let stripped = edited(&old, &Changes { strip: true, ..long_changes() });
+        assert_eq!(bench.answer(&bench.put("stripped.so", &stripped)), RIGHT);
     }
 }

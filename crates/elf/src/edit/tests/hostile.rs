@@ -38,10 +38,10 @@ fn mutated_files() {
     let plain = bench.build("lib.so", LIBRARY, &["-Wl,--spare-dynamic-tags=1"]);
     let mut corpus =
         vec![edited(&plain, &long_changes()), bench.build("stripped.so", LIBRARY, &["-s"]), plain];
-    if Command::new("s390x-linux-gnu-gcc").arg("--version").output().is_ok() {
+    if installed("s390x-linux-gnu-gcc") {
         corpus.push(bench.build_with("s390x-linux-gnu-gcc", "s390x.so", LIBRARY, &[]));
     }
-    if Command::new("arm-linux-gnueabihf-gcc").arg("--version").output().is_ok() {
+    if installed("arm-linux-gnueabihf-gcc") {
         corpus.push(bench.build_with("arm-linux-gnueabihf-gcc", "arm.so", LIBRARY, &[]));
     }
     let mut random = Random(0x5eed_5eed_5eed_5eed);

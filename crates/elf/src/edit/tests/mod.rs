@@ -127,6 +127,13 @@ fn readelf(file: &Path, flags: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Whether a tool is there. On CI one that is missing is a failure.
+fn installed(tool: &str) -> bool {
+    let found = Command::new(tool).arg("--version").output().is_ok();
+    assert!(found || std::env::var_os("CI").is_none(), "{tool} is not installed");
+    found
+}
+
 /// The change that makes everything grow.
 fn long_changes() -> Changes {
     Changes {
