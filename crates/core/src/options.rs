@@ -74,6 +74,15 @@ impl Globs {
         patterns.into_iter().map(compile).collect::<Result<_>>().map(Globs)
     }
 
+    /// These patterns and some names, which stand for themselves.
+    ///
+    /// # Errors
+    /// When a name is too long for a pattern.
+    pub fn with_names<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Self> {
+        let names = Globs::new(names.into_iter().map(|name| globset::escape(name.as_ref())))?;
+        Ok(Globs(self.0.iter().cloned().chain(names.0).collect()))
+    }
+
     /// Whether a pattern matches `name`, a soname, file name or path.
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|glob| glob.is_match(name))
