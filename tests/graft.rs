@@ -302,6 +302,10 @@ fn exclude_leaves_a_library_to_the_target() {
     let alpha = wheel.find("demo.libs/libalpha-1.2-", ".so.3.0");
     assert_eq!(carried(&wheel).len(), 1);
     assert_eq!(Dynamic::of(&wheel.member(&alpha)).needed[0], "libbeta.so.1");
+    // By the path that --lib-dir leads to.
+    let wheel = bench.repair(&["-l", libs.dir(), "--exclude", &libs.file("libbeta*")], &input);
+    assert_eq!(carried(&wheel).len(), 1);
+    assert_eq!(Dynamic::of(&wheel.member(&alpha)).needed[0], "libbeta.so.1");
     // By soname though the library is nowhere: its subtree is not walked.
     fs_err::remove_dir_all(&libs.dir).unwrap();
     let wheel = bench.repair(&["--exclude", "libalpha-1.2.so.3"], &input);
