@@ -151,3 +151,29 @@ pub(super) fn failed(what: &str, error: &io::Error, target: &Path) -> anyhow::Er
     };
     Error::new(format!("{what}: {error}")).at(target.display()).hint(hint).into()
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_named_way_makes_the_same_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, other) = (dir.path().join("out"), dir.path().join("other"));
+        fs_err::write(&other, "").unwrap();
+        for text in ["first", "second"] {
+            let named = builder().tempfile_in(dir.path()).unwrap();
+            let output = Output { file: Unfinished::Named(named), target: target.clone() };
+            output.file().write_all(text.as_bytes()).unwrap();
+            output.finish().unwrap();
+            assert_eq!(fs_err::read_to_string(&target).unwrap(), text);
+        }
+        let mode = |path: &Path| fs_err::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&target), mode(&other));
+        drop(Output { file: Unfinished::Named(builder().tempfile_in(dir.path()).unwrap()), target });
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}

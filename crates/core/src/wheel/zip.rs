@@ -77,8 +77,7 @@ pub(super) fn descriptor_len(bytes: &[u8], crc32: u32, compressed: u64, size: u6
         }
         let short = le::<4>(bytes, start + 4) == Some(compressed) && le::<4>(bytes, start + 8) == Some(size);
         let long = le::<8>(bytes, start + 4) == Some(compressed) && le::<8>(bytes, start + 12) == Some(size);
-        // With both sizes zero the shorter form is a prefix of the longer one.
-        (long.then_some(20).or(short.then_some(12))).map(|len| len + start as u64)
+        (short.then_some(12).or(long.then_some(20))).map(|len| len + start as u64)
     })
 }
 

@@ -28,6 +28,9 @@ fn every_field_that_can_overflow() {
         let bytes = fs_err::read(&target).unwrap();
         assert!(bytes.windows(4).any(|w| w == b"PK\x06\x06" || w == [1, 0, 16, 0]), "no zip64 in {n}");
         let archive = Archive::open(&target).unwrap();
+        let local_zip64 = !archive.members()[1].zip.local_extra.is_empty();
+        let needed = bytes[archive.members()[1].zip.header_offset as usize + 4];
+        assert_eq!(needed, if local_zip64 { 45 } else { 20 });
         assert_eq!(archive.read(1).unwrap(), b"0123456789".repeat(100));
         let script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), z.read('stored')[:2], len(z.read('large')))";
         let out = Command::new("python3").args(["-c", script]).arg(&target).output().unwrap();
