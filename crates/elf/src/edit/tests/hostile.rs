@@ -51,7 +51,7 @@ fn mutated_files() {
         for _ in 0..1 + random.next() % 4 {
             // Half of the changes hit the headers and the tables behind them.
             let span =
-                if random.next() % 2 == 0 { bytes.len() as u64 } else { 0x800.min(bytes.len() as u64) };
+                if random.next().is_multiple_of(2) { bytes.len() as u64 } else { 0x800.min(bytes.len() as u64) };
             let at = (random.next() % span) as usize;
             bytes[at] = match random.next() % 4 {
                 0 => 0xff,
@@ -60,7 +60,7 @@ fn mutated_files() {
                 _ => random.next() as u8,
             };
         }
-        if random.next() % 16 == 0 {
+        if random.next().is_multiple_of(16) {
             bytes.truncate((random.next() % bytes.len() as u64) as usize);
         }
         passed += usize::from(try_all(&bytes));
