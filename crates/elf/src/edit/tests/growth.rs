@@ -201,6 +201,30 @@ fn page_alignment_of_other_machines_is_kept() {
 }
 
 #[test]
+fn programs_run() {
+    let bench = Bench::new();
+    let source = format!(
+        "{LIBRARY}\nchar zeroed[ZEROED];\nint main(void) {{ return zeroed[ZEROED - 1] + answer(); }}"
+    );
+    let code = bench.put("main.c", source.as_bytes());
+    for flags in ["-pie", "-no-pie"] {
+        // A little, more than a library takes into the file, and more than a program does.
+        for (zeroed, may_move) in [("10", false), ("3<<20", false), ("70<<20", true)] {
+            let program = bench.path("program");
+            let mut command = Command::new("cc");
+            command.args([flags, "-Wl,--spare-dynamic-tags=1", &format!("-DZEROED=({zeroed})"), "-o"]);
+            assert!(command.arg(&program).arg(&code).status().unwrap().success());
+            let old = std::fs::read(&program).unwrap();
+            let new = edited(&old, &Changes { soname: None, ..long_changes() });
+            assert!(may_move || Image::parse(&new).unwrap().header.phoff == 64, "{flags} {zeroed}");
+            std::fs::write(&program, new).unwrap();
+            readelf(&program, &["-a"]);
+            assert_eq!(Command::new(&program).status().unwrap().code(), Some(RIGHT), "{flags} {zeroed}");
+        }
+    }
+}
+
+#[test]
 fn musl_loads_it() {
     if !installed("musl-gcc") {
         return;

@@ -50,8 +50,11 @@ fn mutated_files() {
         let mut bytes = corpus[round % corpus.len()].clone();
         for _ in 0..1 + random.next() % 4 {
             // Half of the changes hit the headers and the tables behind them.
-            let span =
-                if random.next().is_multiple_of(2) { bytes.len() as u64 } else { 0x800.min(bytes.len() as u64) };
+            let span = if random.next().is_multiple_of(2) {
+                bytes.len() as u64
+            } else {
+                0x800.min(bytes.len() as u64)
+            };
             let at = (random.next() % span) as usize;
             bytes[at] = match random.next() % 4 {
                 0 => 0xff,
