@@ -42,6 +42,7 @@ fn the_list_of_the_level_decides() {
 fn refusals() {
     let package = extension(Some(24), &[]);
     assert!(package.plat("android_21").refused().contains("pkg/ext.so needs 24"));
+    assert_eq!(package.plat("android_21").tags, ["android_24_arm64_v8a"]);
     assert!(package.plat("android_24_x86_64").refused().contains("it can't become"));
     assert!(package.plat("linux").refused().contains("Android"));
     let i686 = Package::new(Architecture::I686, Libc::Android).file("pkg/ext.so", &[]);
