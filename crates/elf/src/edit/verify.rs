@@ -18,7 +18,7 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     let before = Image::parse(old)?;
     let after = Image::parse(new).map_err(|error| error.context("the changed file can't be read back"))?;
     compare(&before, &after, changes)?;
-    let mut may_change = tables(&before)?;
+    let mut may_change = tables(&before, changes)?;
     may_change.extend(words_that_follow(&before)?);
     for (segment, counterpart) in before.loads().zip(after.loads()) {
         let (Some(was), Some(is)) = (old_bytes(&before, segment), old_bytes(&after, counterpart)) else {
@@ -42,7 +42,7 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
 /// When the edited file would not be what was asked for.
 pub(super) fn check(old: &[u8], edits: &[Edit], changes: &Changes) -> Result<()> {
     let before = Image::parse(old)?;
-    let mut may_change = tables(&before)?;
+    let mut may_change = tables(&before, changes)?;
     let loaded = before.loads().map(|load| load.file_range().end).max().unwrap_or(0);
     for edit in edits {
         let strip = edit.range.start >= loaded || is_gap(&before, &edit.range);
@@ -104,7 +104,7 @@ fn sketch(old: &[u8], edits: &[Edit], tables: &[Range<u64>]) -> Result<Vec<u8>> 
 }
 
 /// Where the editor may write inside of what is loaded.
-fn tables(image: &Image<'_>) -> Result<Vec<Range<u64>>> {
+fn tables(image: &Image<'_>, changes: &Changes) -> Result<Vec<Range<u64>>> {
     let header = &image.header;
     let mut ranges = Vec::new();
     ranges.push(0..header.size());
@@ -123,7 +123,10 @@ fn tables(image: &Image<'_>) -> Result<Vec<Range<u64>>> {
         ranges.extend(need.aux.iter().map(|aux| aux.offset..aux.offset.saturating_add(16)));
     }
     ranges.extend(image.version_defs()?.iter().flat_map(|def| &def.records).cloned());
-    if let Some(address) = dynamic.value(elf::DT_VERSYM) {
+    // Versions go from the symbols only with the reference that they belong to.
+    if let Some(address) = dynamic.value(elf::DT_VERSYM)
+        && changes.needed.iter().any(|(_, new)| new.is_none())
+    {
         ranges.extend(image.range_of(address, (image.symbols()?.len() as u64).saturating_mul(2)));
     }
     ranges.extend(image.segment(elf::PT_INTERP).map(Segment::file_range));
@@ -172,8 +175,8 @@ fn segments(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
         let header = &image.header;
         (header.is_64, header.endian, header.osabi, header.file_type, header.machine, header.flags)
     };
-    if identity(before) != identity(after) {
-        return Err(fault("the ELF header changed", 0));
+    if identity(before) != identity(after) || before.interp().ok() != after.interp().ok() {
+        return Err(fault("the ELF header or PT_INTERP changed", 0));
     }
     let kept = |image: &Image<'_>| -> Vec<_> {
         let fixed = |segment: &&Segment| {

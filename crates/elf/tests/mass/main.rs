@@ -114,11 +114,11 @@ fn changes(library: &Library, paths: &[String], replaced: Option<&(String, Strin
 fn one(library: &Library, loader: &Loader, tally: &mut Tally) {
     let old = std::fs::read(&library.path).unwrap();
     let Ok(facts) = fuzzing::read(&old) else {
-        tally.skipped(library, "not readable");
+        tally.skipped("not readable");
         return;
     };
     if !facts.dynamic {
-        tally.skipped(library, "no dynamic section");
+        tally.skipped("no dynamic section");
         return;
     }
     assert!(fuzzing::patch(&old, &Changes::default()).unwrap().is_empty());
@@ -146,7 +146,7 @@ fn one(library: &Library, loader: &Loader, tally: &mut Tally) {
     };
     let took = begin.elapsed();
     let new = apply(&old, &edits).unwrap();
-    tally.edited(library, old.len(), new.len(), took);
+    tally.edited(old.len(), new.len(), took);
     if let Err(error) = fuzzing::verify(&old, &new, &changes) {
         tally.fault(library, format!("verify: {error:#}"));
     }
@@ -163,7 +163,7 @@ fn one(library: &Library, loader: &Loader, tally: &mut Tally) {
     let load = |path: &Path| loader.load(path, search);
     let untouched = put("untouched.so", &old);
     if let Err(why) = load(&untouched) {
-        tally.unloadable(library, &why);
+        tally.unloadable(&why);
         return;
     }
     let expect = |tally: &mut Tally, what: &str, path: &Path| match load(path) {

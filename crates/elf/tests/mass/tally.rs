@@ -20,7 +20,7 @@ pub struct Tally {
     bytes: usize,
     took: Duration,
     loaded: BTreeMap<String, usize>,
-    unloadable: usize,
+    unloadable: BTreeMap<&'static str, usize>,
     refused: Vec<String>,
     skipped: BTreeMap<String, usize>,
     moved: Vec<String>,
@@ -31,7 +31,7 @@ impl Tally {
         self.faults.push(format!("{}: {what}", library.path.display()));
     }
 
-    pub fn skipped(&mut self, _: &Library, why: &str) {
+    pub fn skipped(&mut self, why: &str) {
         *self.skipped.entry(why.to_owned()).or_default() += 1;
     }
 
@@ -45,7 +45,7 @@ impl Tally {
         }
     }
 
-    pub fn edited(&mut self, _: &Library, old: usize, new: usize, took: Duration) {
+    pub fn edited(&mut self, old: usize, new: usize, took: Duration) {
         self.edited += 1;
         self.bytes += old;
         self.took += took;
@@ -56,8 +56,11 @@ impl Tally {
         self.moved.push(library.path.display().to_string());
     }
 
-    pub fn unloadable(&mut self, _: &Library, _: &str) {
-        self.unloadable += 1;
+    pub fn unloadable(&mut self, why: &str) {
+        let kinds =
+            ["undefined symbol", "cannot open shared object file", "static TLS", "initialization routine"];
+        let kind = kinds.into_iter().find(|kind| why.contains(kind)).unwrap_or("other reasons");
+        *self.unloadable.entry(kind).or_default() += 1;
     }
 
     pub fn loaded(&mut self, what: &str) {
@@ -72,10 +75,13 @@ impl Tally {
         self.edited += other.edited;
         self.bytes += other.bytes;
         self.took += other.took;
-        self.unloadable += other.unloadable;
         self.refused.extend(other.refused);
         self.moved.extend(other.moved);
         other.loaded.into_iter().for_each(|(what, count)| *self.loaded.entry(what).or_default() += count);
+        other
+            .unloadable
+            .into_iter()
+            .for_each(|(why, count)| *self.unloadable.entry(why).or_default() += count);
         other.skipped.into_iter().for_each(|(what, count)| *self.skipped.entry(what).or_default() += count);
     }
 
@@ -108,7 +114,9 @@ impl fmt::Display for Tally {
         let still = self.growth.iter().filter(|growth| **growth <= 0).count();
         writeln!(f, "edited without growth: {still}")?;
         writeln!(f, "growth of a second change: {}", spread(&self.second_growth))?;
-        writeln!(f, "untouched copy does not load: {}", self.unloadable)?;
+        for (why, count) in &self.unloadable {
+            writeln!(f, "untouched copy does not load, {why}: {count}")?;
+        }
         for (what, count) in &self.loaded {
             writeln!(f, "loads, {what}: {count}")?;
         }
