@@ -132,18 +132,37 @@ fn a_library_that_an_earlier_repair_carried_takes_the_place_of_its_copy() {
     let once = bench.repair(&["-l", libs.dir()], &libs.demo().pack(bench.dir()));
     let carried = [once.find("demo.libs/libalpha", ""), once.find("demo.libs/libbeta", "")];
     // What installers put into platlib is in the same place.
-    for scheme in ["", "demo-1.0.data/platlib/"] {
+    for (scheme, same) in
+        [("", true), ("", false), ("demo-1.0.data/platlib/", true), ("demo-1.0.data/platlib/", false)]
+    {
         let mut tree = demo();
         for name in &carried {
             tree = tree.built(&format!("{scheme}{name}"), &once.member(name));
+            if !same {
+                run("strip", [tree.path(&format!("{scheme}{name}"))]);
+            }
         }
         libs.extension(&tree.path("demo/_more.abi3.so"), &[]);
         let twice = bench.repair(&["-l", libs.dir()], &tree.pack(bench.dir()));
-        let count = |name: &String| twice.names().iter().filter(|member| member.ends_with(name)).count();
         for name in &carried {
-            assert_eq!(count(name), 1, "{:?}", twice.names());
-            assert!(once.read(name) == twice.read(name), "{scheme}{name}");
+            let found =
+                twice.find(if same { scheme } else { "demo.libs/" }, name.trim_start_matches("demo.libs/"));
+            assert!(once.read(name) == twice.read(&found), "{found}");
+            assert_eq!(twice.names().iter().filter(|member| member.ends_with(name)).count(), 1);
         }
+    }
+}
+
+#[test]
+fn the_same_repair_twice_changes_nothing() {
+    let bench = bench();
+    let libs = Libs::new(Cc::gcc(), &bench.path("lib"));
+    for more in [&["--include", "libbeta.so.1", "--mangle-included"][..], &["--strip"], &["--no-mangle", "*"]]
+    {
+        let args = [&["-l", libs.dir()], more].concat();
+        let once = bench.repair(&args, &libs.demo().pack(bench.dir()));
+        let twice = bench.repair(&args, &once.path);
+        assert!(fs_err::read(once.path).unwrap() == fs_err::read(twice.path).unwrap(), "{more:?}");
     }
 }
 

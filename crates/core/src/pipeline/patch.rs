@@ -18,6 +18,16 @@ pub struct Plan {
     pub artifacts: Vec<Option<Arc<dyn ByteSource>>>,
     /// For each grafted library its bytes in the package.
     pub libraries: Vec<Arc<dyn ByteSource>>,
+    /// For each grafted library whether an earlier repair has carried the same bytes to the same place.
+    pub present: Vec<bool>,
+}
+
+impl Plan {
+    /// What is to be added to the package.
+    pub fn added(&self) -> impl Iterator<Item = (&GraftedLib, &Arc<dyn ByteSource>)> {
+        let all = self.grafted.iter().zip(&self.libraries).zip(&self.present);
+        all.filter(|(_, present)| !**present).map(|(added, _)| added)
+    }
 }
 
 /// What a plan is made of.
@@ -115,7 +125,15 @@ impl Input<'_> {
         }
         drop(work);
         drop(subjects);
-        Ok(Plan { audit, grafted, artifacts, libraries })
+        let mut present = Vec::with_capacity(grafted.len());
+        for (lib, source) in grafted.iter().zip(&libraries) {
+            let old = self.artifacts.iter().position(|artifact| artifact.path == lib.path);
+            present.push(match old.filter(|old| artifacts[*old].is_none()) {
+                Some(old) => *self.artifacts[old].source.open()? == *source.open()?,
+                None => false,
+            });
+        }
+        Ok(Plan { audit, grafted, artifacts, libraries, present })
     }
 
     /// Nothing in the package may stand where a library is carried to, but for a copy that an earlier repair carried

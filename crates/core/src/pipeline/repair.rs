@@ -124,7 +124,7 @@ impl<'a> Change<'a> {
             platforms = plan.audit.tags.clone();
         }
         let name = package.name.with_platforms(&platforms);
-        let sbom = (wheel.sbom && !plan.grafted.is_empty())
+        let sbom = (wheel.sbom && plan.added().next().is_some())
             .then(|| format!("{}/{}", package.dist_info.dir, sbom::SBOM_FILE));
         let mut change = Change { package, binaries, plan, name, wheel_file: None, sbom };
         change.check_places()?;
@@ -169,7 +169,7 @@ impl<'a> Change<'a> {
     /// The members in whose place a library is carried.
     fn replaced(&self) -> impl Iterator<Item = usize> {
         let artifacts = self.plan.audit.artifacts.iter().zip(&self.binaries.members);
-        let carried = |path: &PackagePath| self.plan.grafted.iter().any(|lib| lib.path == *path);
+        let carried = |path: &PackagePath| self.plan.added().any(|(lib, _)| lib.path == *path);
         artifacts.filter(move |(a, _)| carried(&a.artifact.path)).map(|(_, (member, _))| *member)
     }
 
@@ -189,7 +189,7 @@ impl<'a> Change<'a> {
     }
 
     fn is_nothing(&self) -> bool {
-        self.plan.grafted.is_empty()
+        self.plan.added().next().is_none()
             && self.plan.artifacts.iter().all(Option::is_none)
             && self.wheel_file.is_none()
             && self.name.to_string() == self.package.name.to_string()
@@ -204,9 +204,8 @@ impl<'a> Change<'a> {
         report.warnings.extend(audit.warnings.iter().cloned());
         report.carried = self
             .plan
-            .grafted
-            .iter()
-            .map(|lib| CarriedReport {
+            .added()
+            .map(|(lib, _)| CarriedReport {
                 original: lib.original.clone(),
                 source: lib
                     .libraries
@@ -311,7 +310,7 @@ impl<'a> Change<'a> {
         let mut dist_info: Vec<Item<'_>> = Vec::new();
         let replaced: Vec<usize> = self.replaced().collect();
 
-        for (lib, source) in self.plan.grafted.iter().zip(&self.plan.libraries) {
+        for (lib, source) in self.plan.added() {
             let mode = (lib.mode | 0o644) & 0o755;
             added.push((source.size(), Entry::file(lib.path.as_str(), mode, time), source.clone()));
         }
