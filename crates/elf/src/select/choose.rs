@@ -39,10 +39,10 @@ pub fn select(
     let artifacts: BTreeSet<usize> = indices(NodeRole::Artifact).collect();
     let survey = Survey::new(closure, artifacts, &policies, request.exclude, request.ignore_isa);
 
-    let names = explain::Names { closure, policies: &policies, survey: &survey, name_symbol };
+    let case = explain::Case { closure, policies: &policies, survey: &survey, name_symbol };
     let mut choice = match target.libc {
         Libc::Android => android::choose(closure, &policies, &survey, request),
-        Libc::Glibc | Libc::Musl => choose(&names, request),
+        Libc::Glibc | Libc::Musl => choose(&case, request),
     };
     if let Some(refusal) = roles::not_for_target(closure, &roles, target) {
         choice.tags = Vec::new();
@@ -62,14 +62,14 @@ pub fn select(
         missing: roles::missing(closure, &survey, choice.policy),
         refusal: choice.refusal,
         warnings,
-        reasons: explain::reasons(&names, choice.policy),
+        reasons: explain::reasons(&case, choice.policy),
         roles,
     })
 }
 
 /// What glibc and musl have in common.
-fn choose(names: &explain::Names<'_>, request: &Request<'_>) -> Choice {
-    let (policies, survey) = (names.policies, names.survey);
+fn choose(case: &explain::Case<'_>, request: &Request<'_>) -> Choice {
+    let (policies, survey) = (case.policies, case.survey);
     let plain = policies.len();
     let strictest = strictest_to_consider(policies, request);
     let auto = best(policies, survey, strictest);
@@ -89,19 +89,19 @@ fn choose(names: &explain::Names<'_>, request: &Request<'_>) -> Choice {
             chosen = vec![asked];
             let load = survey.load(asked);
             if !survey.allows(asked, load) {
-                choice.refusal = Some(names.refuse_policy(asked, auto));
+                choice.refusal = Some(case.refuse_policy(asked, auto));
                 chosen = vec![auto];
             } else if !request.only_plat {
                 // A better name holds only if the policy asked for carries all that the better one needs.
                 chosen.extend((strictest..asked).find(|better| survey.qualifies(*better, load)));
             }
         }
-        Ok(Requested::Auto | Requested::Api(_)) if auto == plain => choice.refusal = Some(names.refuse_all()),
+        Ok(Requested::Auto | Requested::Api(_)) if auto == plain => choice.refusal = Some(case.refuse_all()),
         Ok(Requested::Auto | Requested::Api(_)) => {}
     }
     choice.policy = chosen.first().copied().unwrap_or(plain);
     let load = survey.load(choice.policy);
-    (choice.tags, choice.warnings) = tags::earned(names, &chosen, load, request);
+    (choice.tags, choice.warnings) = tags::earned(case, &chosen, load, request);
 
     let nothing = Load::default();
     let fits_as_is =
@@ -109,7 +109,7 @@ fn choose(names: &explain::Names<'_>, request: &Request<'_>) -> Choice {
     if !chosen.iter().all(fits_as_is) {
         chosen = vec![(strictest..plain).find(fits_as_is).unwrap_or(plain)];
     }
-    choice.tags_as_is = tags::earned(names, &chosen, &nothing, request).0;
+    choice.tags_as_is = tags::earned(case, &chosen, &nothing, request).0;
     choice
 }
 

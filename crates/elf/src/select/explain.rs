@@ -36,8 +36,8 @@ enum Subject {
     Library { name: String, found: Option<String> },
 }
 
-/// What the words of this module come from.
-pub struct Names<'a> {
+/// The case to be decided: the files, what is promised, what was found out.
+pub struct Case<'a> {
     /// The files.
     pub closure: &'a Closure,
     /// The policies.
@@ -50,17 +50,17 @@ pub struct Names<'a> {
 
 /// All that stands against policies better than `policy`: what bars them in the package as it will be, and what they
 /// do not promise.
-pub fn reasons(names: &Names<'_>, policy: usize) -> Vec<Reason> {
+pub fn reasons(case: &Case<'_>, policy: usize) -> Vec<Reason> {
     let mut bars: Vec<(usize, &Bar)> = Vec::new();
     for better in 0..policy {
-        bars.extend(names.survey.barring(better, names.survey.load(policy)));
+        bars.extend(case.survey.barring(better, case.survey.load(policy)));
     }
-    let mut reasons = names.worst(bars);
+    let mut reasons = case.worst(bars);
     let worst = reasons.iter().map(|reason| reason.until).max();
     for reason in &mut reasons {
         reason.worst = Some(reason.until) == worst;
     }
-    reasons.extend(names.libraries(policy));
+    reasons.extend(case.libraries(policy));
     sort(&mut reasons);
     reasons
 }
@@ -105,7 +105,7 @@ fn sort(reasons: &mut [Reason]) {
     reasons.sort_by_cached_key(|reason| (key(reason), words(reason.node, &reason.what, &|_, _, _| None)));
 }
 
-impl Names<'_> {
+impl Case<'_> {
     /// Why the package can't be `asked`; `fits` is the best that it can be.
     pub fn refuse_policy(&self, asked: usize, fits: usize) -> Error {
         let tag = self.policies.name(asked).unwrap_or("linux");
@@ -148,9 +148,11 @@ impl Names<'_> {
         let mut text = String::new();
         for reason in reasons.iter().take(MAX_LINES) {
             let (what, provider) = words(reason.node, &reason.what, self.name_symbol);
-            let provider = provider.map(|p| format!(" of {p}")).unwrap_or_default();
-            let tag = reason.tag.as_ref().map(|tag| format!(" ({tag} allows it)")).unwrap_or_default();
-            text.push_str(&format!("\n  {} needs {what}{provider}{tag}", reason.file));
+            let mut line = format!("{} needs {what}", reason.file);
+            line.extend(provider.map(|provider| format!(" of {provider}")));
+            line.extend(reason.tag.as_ref().map(|tag| format!(" ({tag} allows it)")));
+            // Names come from the file and may hold anything.
+            text.push_str(&format!("\n  {}", line.escape_debug()));
         }
         if reasons.len() > MAX_LINES {
             text.push_str(&format!("\n  and {} more", reasons.len() - MAX_LINES));

@@ -1,19 +1,19 @@
 //! The tags that follow from the choice, and those that the package claims.
 
 use super::Request;
-use super::explain::Names;
+use super::explain::Case;
 use super::survey::Load;
 use crate::target::{Architecture, Libc, libc_of_tag};
 
 /// The tags of the chosen policies, and the claimed ones that the package keeps when it carries `load`; best first.
 /// Then a warning for each claim that does not hold.
 pub fn earned(
-    names: &Names<'_>,
+    case: &Case<'_>,
     chosen: &[usize],
     load: &Load,
     request: &Request<'_>,
 ) -> (Vec<String>, Vec<String>) {
-    let policies = names.policies;
+    let policies = case.policies;
     let of_policy =
         |policy: &usize| policies.tags(*policy).into_iter().map(|tag| (*policy, tag)).collect::<Vec<_>>();
     let mut ranked: Vec<(usize, String)> = chosen.iter().flat_map(of_policy).collect();
@@ -23,7 +23,7 @@ pub fn earned(
         if ranked.iter().any(|(_, known)| known == tag) || tag.starts_with("linux_") || tag == "any" {
             continue;
         }
-        match holds(names, tag, load) {
+        match holds(case, tag, load) {
             Some(rank) if !asked_only => ranked.push((rank, tag.clone())),
             Some(_) => {}
             None => {
@@ -36,14 +36,14 @@ pub fn earned(
 }
 
 /// Whether a claimed tag holds when `load` is carried, and its rank.
-fn holds(names: &Names<'_>, tag: &str, load: &Load) -> Option<usize> {
-    let policies = names.policies;
+fn holds(case: &Case<'_>, tag: &str, load: &Load) -> Option<usize> {
+    let policies = case.policies;
     if let Some(policy) = policies.promise_of(tag) {
-        return names.survey.qualifies(policy, load).then_some(policy);
+        return case.survey.qualifies(policy, load).then_some(policy);
     }
     // What asks for no C library runs with any: a package of static programs may claim both.
     let target = policies.target();
-    let artifacts = || names.survey.artifacts.iter().filter_map(|index| names.closure.nodes.get(*index));
+    let artifacts = || case.survey.artifacts.iter().filter_map(|index| case.closure.nodes.get(*index));
     let libc = libc_of_tag(tag).filter(|libc| *libc != target.libc && *libc != Libc::Android);
     let fits = libc.is_some() && Architecture::of_tag(tag) == target.architecture;
     (fits && artifacts().all(|node| node.facts.inert.is_some())).then_some(policies.len())
