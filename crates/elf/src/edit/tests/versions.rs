@@ -43,6 +43,11 @@ fn removed_with_the_reference() {
         assert_eq!(new.len(), old.len());
         let image = Image::parse(&new).unwrap();
         assert_eq!(image.version_needs().unwrap().len(), 2 - gone.len());
+        let needs = image.version_needs().unwrap();
+        let indices: Vec<_> = needs.iter().flat_map(|need| &need.aux).map(|aux| aux.index).collect();
+        let versions = image.symbols().unwrap();
+        let mut versions = versions.iter().filter_map(|symbol| symbol.version).filter(|version| *version > 1);
+        assert!(versions.all(|version| indices.contains(&version)), "{gone:?}");
         let file = bench.put("new.so", &new);
         let text = readelf(&file, &["-d", "-V"]);
         assert!(gone.iter().all(|name| !text.contains(&format!("[{name}]"))), "{text}");
