@@ -19,8 +19,10 @@ pub fn earned(
     let mut ranked: Vec<(usize, String)> = chosen.iter().flat_map(of_policy).collect();
     let mut warnings = Vec::new();
     let asked_only = request.only_plat || chosen.contains(&policies.len());
+    let plain =
+        |tag: &str| tag.starts_with("linux_") && Architecture::of_tag(tag) == policies.target().architecture;
     for tag in request.claimed {
-        if ranked.iter().any(|(_, known)| known == tag) || tag.starts_with("linux_") || tag == "any" {
+        if ranked.iter().any(|(_, known)| known == tag) || plain(tag) || tag == "any" {
             continue;
         }
         match holds(case, tag, load) {

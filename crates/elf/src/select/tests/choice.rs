@@ -131,6 +131,7 @@ fn false_claims_are_dropped_and_true_ones_kept() {
     assert_eq!(claims(&["manylinux2014_x86_64"]), (best(), 1));
     assert_eq!(claims(&["manylinux_2_30_x86_64", "manylinux_2_17_aarch64"]), (best(), 2));
     assert_eq!(claims(&["linux_x86_64"]), (best(), 0));
+    assert_eq!(claims(&["linux_x86_64", "linux_aarch64", "linux_sparc64"]), (best(), 2));
     let mut kept = best();
     kept.extend(["manylinux_2_33_x86_64".to_owned(), "manylinux_2_34_x86_64".to_owned()]);
     assert_eq!(claims(&["manylinux_2_34_x86_64", "manylinux_2_33_x86_64"]).0.len(), 3);
