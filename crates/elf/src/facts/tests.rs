@@ -186,3 +186,39 @@ proptest! {
         }
     }
 }
+
+/// goblin shares no code with us; where a file has section headers it reads the same.
+#[test]
+fn goblin_reads_the_same() {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for dir in
+        ["/usr/lib/x86_64-linux-gnu", "/usr/s390x-linux-gnu/lib", "/usr/arm-linux-gnueabihf/lib", "/usr/bin"]
+    {
+        let Ok(entries) = fs_err::read_dir(dir) else { continue };
+        paths.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
+    }
+    paths.sort();
+    let mut compared = 0;
+    for path in paths.iter().step_by(9) {
+        let bytes = fs_err::read(path).unwrap();
+        let Ok(theirs) = goblin::elf::Elf::parse(&bytes) else { continue };
+        let ours = ElfFacts::read(&bytes).unwrap();
+        assert_eq!(ours.soname.as_deref(), theirs.soname, "{path:?}");
+        assert_eq!(ours.needed, theirs.libraries, "{path:?}");
+        assert_eq!(ours.runpath, theirs.runpaths, "{path:?}");
+        assert_eq!(ours.rpath, theirs.rpaths, "{path:?}");
+        assert_eq!(
+            (ours.is_64, ours.big_endian, ours.machine),
+            (theirs.is_64, !theirs.little_endian, theirs.header.e_machine)
+        );
+        let files = theirs.verneed.iter().flat_map(|needs| needs.iter());
+        let files: Vec<&str> = files.map(|need| theirs.dynstrtab.get_at(need.vn_file).unwrap()).collect();
+        assert_eq!(
+            ours.version_needs.iter().map(|need| need.file.as_str()).collect::<Vec<_>>(),
+            files,
+            "{path:?}"
+        );
+        compared += 1;
+    }
+    assert!(compared >= 50, "{compared} files compared");
+}
