@@ -256,9 +256,12 @@ fn nothing_is_carried_to_data() {
     Cc::gcc().library(&lib, "libtwo.so.1", TWO, &[]);
     let tree = demo();
     extension(&tree, &lib, &[]);
-    let args =
-        ["-l", lib.parent().unwrap().to_str().unwrap(), "--include", "libtwo.so.1=demo-1.0.data/data/lib"];
-    refused(&bench, &args, &tree.pack(bench.dir()), &["demo-1.0.data/data/lib/libtwo.so.1", ".data"]);
+    let input = tree.pack(bench.dir());
+    for dest in ["demo-1.0.data/data/lib", "demo-1.0.data/platlib/demo"] {
+        let include = format!("libtwo.so.1={dest}");
+        let args = ["-l", lib.parent().unwrap().to_str().unwrap(), "--include", &include];
+        refused(&bench, &args, &input, &[dest, "can't be carried to .data"]);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::parallel::parallel_map;
-use crate::wheel::install_path;
+use crate::wheel::{Scheme, install_path};
 use crate::{
     Artifact, Audit, ByteSource, Bytes, Context, Edit, Error, FactsCache, Files, GraftedLib, Locate as _,
     Location, Options, PackagePath, PatchKind, Repairer, Result, Role, Subject, Target, Which, apply, graft,
@@ -140,7 +140,7 @@ impl Input<'_> {
     /// there under a name that its bytes determine.
     fn check_room(&self, grafted: &[GraftedLib]) -> Result<()> {
         for lib in grafted {
-            if !install_path(&lib.path).is_library() {
+            if install_path(&lib.path).scheme != Scheme::Root {
                 return Err(Error::new("libraries can't be carried to .data, which is installed elsewhere")
                     .at(&lib.path)
                     .hint("name a directory of the package")
