@@ -285,8 +285,7 @@ fn an_interrupted_run_leaves_no_output() {
     command.args(["repair", "-l", libs.dir(), "-w", "out", input.to_str().unwrap()]);
     let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(15));
-    let pid = child.id().to_string();
-    run("kill", ["-KILL", pid.as_str()]);
+    child.kill().unwrap();
     let ended = child.wait().unwrap();
     let wheels: Vec<PathBuf> =
         left(&bench.path("out")).into_iter().filter(|p| p.extension().is_some_and(|e| e == "whl")).collect();
