@@ -8,7 +8,6 @@ use spokeshave_core::{
 };
 
 use crate::closure::{Closure, Node, read_artifacts};
-use crate::facts::symbols_of_versions;
 use crate::plan::Detail;
 use crate::policy::is_libpython;
 use crate::search::{Environment, SIBLING};
@@ -33,8 +32,8 @@ pub fn audit(set: &[Artifact], cx: &Context<'_>) -> Result<Audit> {
         claimed: cx.claimed_tags,
     };
     let name_symbol = |node: usize, file: &str, version: &str| {
-        let bytes = closure.nodes.get(node)?.source.open().ok()?;
-        symbols_of_versions(&bytes, file, version).ok()?.into_iter().next()
+        let asked = (file.to_owned(), version.to_owned());
+        closure.nodes.get(node)?.facts.version_symbols.get(&asked).cloned()
     };
     let selection = select(&closure, &target, &request, &name_symbol)?;
     let obstacles = selection.obstacles(&name_symbol);

@@ -1,5 +1,7 @@
 //! What is read from an ELF file once, kept small, and used by search, policy and planner.
 
+use std::collections::BTreeMap;
+
 use object::elf;
 use spokeshave_core::{Error, Result};
 
@@ -47,6 +49,9 @@ pub struct ElfFacts {
     pub version_needs: Vec<VersionNeed>,
     /// The names of the version definitions, the base one included.
     pub version_defs: Vec<String>,
+    /// Of each version that symbols ask for, the first of the symbols by name: (`vn_file`, `vna_name`) → symbol. Weak
+    /// ones count.
+    pub version_symbols: BTreeMap<(String, String), String>,
     /// Names of undefined symbols that are not weak.
     pub undefined: Vec<String>,
     /// The first undefined function `PyUnicodeUCS2_x`, of a narrow Python 2. Only a file that was linked with that libpython
@@ -103,8 +108,8 @@ impl ElfFacts {
             facts.runpath = texts(elf::DT_RUNPATH)?;
             facts.soname = dynamic.value(elf::DT_SONAME).map(|at| names.text(at)).transpose()?;
             facts.flags_1 = dynamic.value(elf::DT_FLAGS_1).unwrap_or_default();
-            facts.read_versions(&mut names)?;
-            facts.read_symbols(&mut names)?;
+            let asked = facts.read_versions(&mut names)?;
+            facts.read_symbols(&mut names, &asked)?;
             facts.read_notes(&image);
         }
         facts.inert = inert(&image, &facts);
@@ -132,30 +137,49 @@ impl ElfFacts {
         }
     }
 
-    fn read_versions(&mut self, names: &mut Names<'_>) -> Result<()> {
+    /// Returns what each index of `DT_VERSYM` asks for: `vn_file` and `vna_name`.
+    fn read_versions(&mut self, names: &mut Names<'_>) -> Result<BTreeMap<u16, (String, String)>> {
+        let mut asked = BTreeMap::new();
         for need in names.image.version_needs()? {
-            let versions = need.aux.iter().map(|aux| names.text(aux.name.into())).collect::<Result<_>>()?;
-            self.version_needs.push(VersionNeed { file: names.text(need.file.into())?, versions });
+            let file = names.text(need.file.into())?;
+            let mut versions = Vec::new();
+            for aux in need.aux {
+                let version = names.text(aux.name.into())?;
+                names.take(file.len())?;
+                asked.insert(aux.index, (file.clone(), version.clone()));
+                versions.push(version);
+            }
+            self.version_needs.push(VersionNeed { file, versions });
         }
         for def in names.image.version_defs()? {
             if let Some(name) = def.names.first() {
                 self.version_defs.push(names.text((*name).into())?);
             }
         }
-        Ok(())
+        Ok(asked)
     }
 
-    fn read_symbols(&mut self, names: &mut Names<'_>) -> Result<()> {
+    fn read_symbols(&mut self, names: &mut Names<'_>, asked: &BTreeMap<u16, (String, String)>) -> Result<()> {
         let strings = names.image.slice(names.image.string_table()).unwrap_or_default();
         for symbol in names.image.symbols()?.iter() {
             if symbol.is_undefined() {
-                if !symbol.is_weak() && symbol.name != 0 {
-                    let name = names.symbol(symbol.name)?;
-                    if symbol.kind == elf::STT_FUNC && name.starts_with("PyUnicodeUCS2_") {
-                        self.narrow_python.get_or_insert_with(|| name.clone());
-                    }
-                    self.undefined.push(name);
+                if symbol.name == 0 {
+                    continue;
                 }
+                let name = names.symbol(symbol.name)?;
+                if let Some(version) = symbol.version.and_then(|index| asked.get(&index)) {
+                    let first = self.version_symbols.entry(version.clone()).or_insert_with(|| name.clone());
+                    if name < *first {
+                        first.clone_from(&name);
+                    }
+                }
+                if symbol.is_weak() {
+                    continue;
+                }
+                if symbol.kind == elf::STT_FUNC && name.starts_with("PyUnicodeUCS2_") {
+                    self.narrow_python.get_or_insert_with(|| name.clone());
+                }
+                self.undefined.push(name);
             } else if symbol.kind == elf::STT_FUNC || symbol.kind == elf::STT_GNU_IFUNC {
                 // A big library defines 60,000 functions with long names: only those that begin right are read.
                 let text = strings.get(symbol.name as usize..).unwrap_or_default();
@@ -241,34 +265,6 @@ fn inert(image: &Image<'_>, facts: &ElfFacts) -> Option<&'static str> {
     }
     let static_pie = facts.flags_1 & elf::DF_1_PIE.0 != 0 && facts.interp.is_none();
     (static_pie && facts.needed.is_empty()).then_some("static program")
-}
-
-/// The symbols that ask `file` for `version`: `memcpy` for `libc.so.6` and `GLIBC_2.14`. For messages.
-///
-/// # Errors
-/// As [`ElfFacts::read`].
-pub fn symbols_of_versions(bytes: &[u8], file: &str, version: &str) -> Result<Vec<String>> {
-    let image = Image::parse(bytes)?;
-    let mut names = Names::of(&image);
-    let mut indices = Vec::new();
-    for need in image.version_needs()? {
-        if names.text(need.file.into())? == file {
-            for aux in need.aux {
-                if names.text(aux.name.into())? == version {
-                    indices.push(aux.index);
-                }
-            }
-        }
-    }
-    let mut symbols = Vec::new();
-    for symbol in image.symbols()?.iter() {
-        if symbol.is_undefined() && symbol.version.is_some_and(|v| indices.contains(&v)) {
-            symbols.push(names.symbol(symbol.name)?);
-        }
-    }
-    symbols.sort();
-    symbols.dedup();
-    Ok(symbols)
 }
 
 #[cfg(test)]
