@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 MB = 1e6
 
-# What issue 2 asks for, by the beginning of the wheel's name.
+# The goals, by the beginning of the wheel's name.
 FASTER = {"GDAL": 10, "pycurl": 20}
 OVER_FLOOR = {"GDAL": 1.5}
 

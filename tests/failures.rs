@@ -321,3 +321,23 @@ fn a_platform_that_is_out_of_reach_is_refused_with_the_reason() {
     assert!(matches!(outcome.code, Some(1 | 2)), "{outcome:?}");
     assert!(outcome.stderr.contains("manylinux_9_9_mips"), "{outcome:?}");
 }
+
+/// Two wheels of one run that earn the same name: the first stays, the second is refused.
+#[test]
+fn no_wheel_replaces_that_of_another() {
+    let bench = bench();
+    let libs = libs(&bench);
+    let wheel = libs.demo().pack(bench.dir());
+    let first = bench.repair(&["--lib-dir", libs.dir()], &wheel);
+    let name = first.path.file_name().unwrap();
+    let other = bench.path("second").join(name);
+    fs_err::create_dir_all(bench.path("second")).unwrap();
+    fs_err::copy(&first.path, &other).unwrap();
+
+    let inputs = [wheel.to_str().unwrap(), other.to_str().unwrap()];
+    let outcome =
+        bench.spokeshave([&["repair", "-w", "both", "--lib-dir", libs.dir()], &inputs[..]].concat());
+    outcome.exits(1).complains(&["would replace that of another wheel", "hint: "]);
+    let kept = fs_err::read(bench.path("both").join(name)).unwrap();
+    assert_eq!(kept, fs_err::read(&first.path).unwrap());
+}

@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub files: &'a Files,
     /// What was read from files before, in this run.
     pub cache: &'a FactsCache,
+    /// How many threads it may use, at least 1.
+    pub jobs: usize,
 }
 
 /// What a patch is for.

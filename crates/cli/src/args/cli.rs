@@ -1,5 +1,6 @@
 //! The subcommands and the options that belong to no backend.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -215,6 +216,7 @@ impl RepairArgs {
             sbom: !self.no_sbom,
             dry_run: self.dry_run,
             jobs: jobs.map_or(1, NonZeroUsize::get),
+            taken: BTreeSet::new(),
         }
     }
 }

@@ -19,12 +19,11 @@ pub fn repair(
     terminal: &TerminalArgs,
     out: &mut Output,
 ) -> Result<Exit> {
-    let (options, wheel, env) = (args.options(given)?, args.wheel_options(), environment());
+    let (options, mut wheel, env) = (args.options(given)?, args.wheel_options(), environment());
     let wheels = inputs::expand_wheels(&args.wheels);
     warn(&args.search, terminal);
     let several = wheels.len() > 1;
     let mut exit = Exit::Done;
-    let mut outputs: Vec<(PathBuf, PathBuf)> = Vec::new();
     for input in wheels {
         let repaired = input.and_then(|input| {
             let name = input.file_name().unwrap_or_default().to_string_lossy();
@@ -32,24 +31,12 @@ pub fn repair(
             let console = Console::new(terminal, true, args.json, prefix);
             let engine = Engine { backends, options: &options, env: &env, events: &console };
             let report = one(&engine, &input, &wheel);
-            let mut warnings = report.as_ref().map_or(Vec::new(), |report| report.warnings.clone());
-            if let Ok(report) = &report
-                && let Some((first, _)) = outputs.iter().find(|(_, output)| *output == report.output)
-            {
-                warnings.push(format!(
-                    "the output replaces that of {}, which earned the same tags",
-                    first.display()
-                ));
-            }
-            console.finish(&warnings);
-            match report {
-                Ok(report) => Ok((RepairReport { warnings, ..report }, console.elapsed())),
-                Err(error) => Err((input, error)),
-            }
+            console.finish(report.as_ref().map_or(&[], |report| &report.warnings));
+            report.map(|report| (report, console.elapsed())).map_err(|error| (input, error))
         });
         match repaired {
             Ok((mut report, elapsed)) => {
-                outputs.push((report.input.clone(), report.output.clone()));
+                wheel.taken.insert(report.output.clone());
                 if args.json {
                     for path in [&mut report.input, &mut report.output] {
                         *path = PathBuf::from(path.to_string_lossy().into_owned());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use spokeshave_core::Obstacle;
-use spokeshave_core::pipeline::{CarriedReport, Outcome, RepairReport};
+use spokeshave_core::pipeline::{CarriedReport, Moved, Outcome, RepairReport, Sizes};
 
 use super::obstacles::obstacles;
 use super::style::{ALL, CARRIED, DIM, FOLD, GOOD, HEADING, columns, count, fold, names, paint, size};
@@ -43,12 +43,12 @@ pub fn repair(report: &RepairReport, elapsed: Duration, verbose: bool) -> String
     if !report.patched.is_empty() {
         field("patched", listed("binary", &report.patched));
     }
-    for (from, to) in &report.moved {
+    for Moved { from, to } in &report.moved {
         field("moved", format!("{from} → {to}, behind a script that runs it"));
     }
     if !report.left_alone.is_empty() {
         let lines: Vec<String> =
-            report.left_alone.iter().map(|(path, why)| format!("{path}: {why}")).collect();
+            report.left_alone.iter().map(|binary| format!("{}: {}", binary.path, binary.reason)).collect();
         field("as it is", listed("binary", &lines));
     }
     if let Some(sbom) = report.sbom.as_deref().filter(|_| verbose) {
@@ -63,7 +63,7 @@ pub fn repair(report: &RepairReport, elapsed: Duration, verbose: bool) -> String
     if report.dry_run {
         field("dry run", format!("would write {output}"));
     } else {
-        let (old, new) = report.bytes;
+        let Sizes { input: old, output: new } = report.bytes;
         let sizes = if old == new { size(new) } else { format!("{}, was {}", size(new), size(old)) };
         let label = if report.outcome == Outcome::Repaired { "written" } else { "copied" };
         field(label, format!("{output} ({sizes}) in {:.2} s", elapsed.as_secs_f64()));
@@ -141,7 +141,7 @@ mod tests {
             left_alone: Vec::new(),
             obstacles: Vec::new(),
             sbom: None,
-            bytes: (840, 840),
+            bytes: Sizes { input: 840, output: 840 },
             ..samples::repair()
         };
         let pure = RepairReport {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use spokeshave_core::pipeline::{
-    AuditReport, CarriedReport, FileReport, FileRole, NeedReport, Outcome, RepairReport,
+    AuditReport, CarriedReport, FileReport, FileRole, LeftAlone, Moved, NeedReport, Outcome, Refusal,
+    RepairReport, Sizes,
 };
 use spokeshave_core::{Fact, Missing, Obstacle, Tried};
 
@@ -106,7 +107,10 @@ pub fn audit() -> AuditReport {
             needed_by: vec!["demo/_ext.so".into()],
             tried: vec![tried("/opt/lib/libgone.so.4", "--lib-dir", "no such file")],
         }],
-        refusal: Some(("manylinux2014 can't be had".into(), Some("ask for manylinux_2_28".into()))),
+        refusal: Some(Refusal {
+            what: "manylinux2014 can't be had".into(),
+            hint: Some("ask for manylinux_2_28".into()),
+        }),
         warnings: vec!["RECORD does not list demo/part.o".into()],
     }
 }
@@ -139,8 +143,8 @@ pub fn repair() -> RepairReport {
             lib("libplugin.so", "libplugin.so", 900, &[]),
         ],
         patched: vec!["demo/_a.so".into(), "demo/_b.so".into()],
-        moved: vec![("demo-1.0.data/scripts/tool".into(), "demo.scripts/tool".into())],
-        left_alone: vec![("demo/part.o".into(), "object file".into())],
+        moved: vec![Moved { from: "demo-1.0.data/scripts/tool".into(), to: "demo.scripts/tool".into() }],
+        left_alone: vec![LeftAlone { path: "demo/part.o".into(), reason: "object file".into() }],
         obstacles: vec![obstacle(
             "demo/_a.so",
             "memcpy@GLIBC_2.14",
@@ -150,6 +154,6 @@ pub fn repair() -> RepairReport {
         )],
         warnings: vec!["not in the text".into()],
         sbom: Some("demo-1.0.dist-info/sboms/spokeshave.cdx.json".into()),
-        bytes: (4_200_000, 4_900_000),
+        bytes: Sizes { input: 4_200_000, output: 4_900_000 },
     }
 }

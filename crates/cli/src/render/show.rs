@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anstyle::Style;
-use spokeshave_core::pipeline::{AuditReport, FileReport, FileRole};
+use spokeshave_core::pipeline::{AuditReport, FileReport, FileRole, Refusal};
 use spokeshave_core::{Missing, Tried};
 
 use super::obstacles::obstacles;
@@ -68,7 +68,7 @@ fn tags(report: &AuditReport) -> String {
 }
 
 fn refusal(report: &AuditReport) -> String {
-    let Some((what, hint)) = &report.refusal else { return String::new() };
+    let Some(Refusal { what, hint }) = &report.refusal else { return String::new() };
     let hint = hint.as_ref().map(|hint| format!("    {}: {hint}\n", paint(HINT, "hint"))).unwrap_or_default();
     format!("    {}\n{hint}", what.replace('\n', "\n    "))
 }

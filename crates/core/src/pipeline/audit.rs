@@ -154,7 +154,7 @@ fn report(
         artifacts,
         claimed: &claimed,
         libs_dir: PackagePath::root(),
-        jobs: 1,
+        jobs: std::thread::available_parallelism().map_or(1, usize::from),
         cache: &cache,
     };
     let audit = work.audit(engine)?;

@@ -8,12 +8,15 @@ mod repair;
 mod report;
 mod shim;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::{Event, EventSink, Options, Repairer, Result};
 
-pub use report::{AuditReport, CarriedReport, FileReport, FileRole, NeedReport, Outcome, RepairReport};
+pub use report::{
+    AuditReport, CarriedReport, FileReport, FileRole, LeftAlone, Moved, NeedReport, Outcome, Refusal,
+    RepairReport, Sizes,
+};
 
 /// What a run works with; nothing of it is global.
 #[derive(Clone, Copy)]
@@ -45,6 +48,8 @@ pub struct WheelOptions {
     pub dry_run: bool,
     /// `--jobs`: worker threads, at least 1.
     pub jobs: usize,
+    /// Files that must not be replaced: what other wheels of the same run became.
+    pub taken: BTreeSet<PathBuf>,
 }
 
 impl Engine<'_> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{elect, shim};
+use super::{LeftAlone, elect, shim};
 use crate::parallel::parallel_map;
 use crate::wheel::{Archive, DistInfo, Kind, Record, Scheme, WheelFile, WheelName, install_path};
 use crate::{Artifact, ByteSource, Bytes, Error, Files, PackagePath, Repairer, Result};
@@ -35,7 +35,7 @@ pub struct Binaries {
     /// For each artifact the index of its member and the directory that it is installed to.
     pub members: Vec<(usize, Scheme)>,
     /// Binaries of other backends' formats: member, reason.
-    pub others: Vec<(String, String)>,
+    pub others: Vec<LeftAlone>,
 }
 
 impl WheelPackage {
@@ -127,7 +127,8 @@ impl WheelPackage {
         for (index, recognized) in self.recognize(backends, jobs)? {
             let member = &self.archive.members()[index];
             if recognized.about().name != backend.about().name {
-                found.others.push((member.name.clone(), format!("{} binary", recognized.about().name)));
+                let reason = format!("{} binary", recognized.about().name);
+                found.others.push(LeftAlone { path: member.name.clone(), reason });
                 continue;
             }
             let (scheme, path) = place(&self.name, &member.path)?;

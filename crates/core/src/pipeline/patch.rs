@@ -51,6 +51,7 @@ impl Input<'_> {
             events: engine.events,
             files: self.files,
             cache: self.cache,
+            jobs: self.jobs,
         };
         self.backend.audit(self.artifacts, &cx)
     }
@@ -216,6 +217,7 @@ impl Input<'_> {
             events: &crate::Silent,
             files: &files,
             cache: self.cache,
+            jobs: self.jobs,
         };
         let after = self.backend.audit(&set, &cx)?;
         if let Some((_, lib)) = after.external().next() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::package::{Binaries, WheelPackage};
 use super::patch::{Input, Plan, needed_by};
-use super::{CarriedReport, Engine, Outcome, RepairReport, WheelOptions, elect, shim};
+use super::{
+    CarriedReport, Engine, LeftAlone, Moved, Outcome, RepairReport, Sizes, WheelOptions, elect, shim,
+};
 use crate::sbom::{self, PackageDb};
 use crate::wheel::{
     Entry, Item, RecordEntry, Scheme, Timestamp, WheelName, WriteOptions, Writer, Written, copy, pack,
@@ -36,7 +38,7 @@ pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> 
         obstacles: Vec::new(),
         warnings: package.warnings.clone(),
         sbom: None,
-        bytes: (fs_err::metadata(input)?.len(), 0),
+        bytes: Sizes { input: fs_err::metadata(input)?.len(), output: 0 },
     };
     let Some(backend) = elected else {
         report.warnings.extend(package.overlooked(engine.backends, wheel.jobs)?);
@@ -82,10 +84,18 @@ fn finish(
     for warning in &report.warnings {
         engine.events.event(Event::Warning(warning.clone()));
     }
+    if wheel.taken.contains(&report.output) {
+        return Err(Error::new(
+            "the output would replace that of another wheel of this run, which earned the same tags",
+        )
+        .at(report.output.display())
+        .hint("repair it by itself, into another directory")
+        .into());
+    }
     if !wheel.dry_run {
         fs_err::create_dir_all(&wheel.wheel_dir)?;
         write(&mut report)?;
-        report.bytes.1 = fs_err::metadata(&report.output)?.len();
+        report.bytes.output = fs_err::metadata(&report.output)?.len();
     }
     Ok(report)
 }
@@ -223,12 +233,15 @@ impl<'a> Change<'a> {
         for (index, (member, _)) in self.binaries.members.iter().enumerate() {
             let name = self.package.archive.members()[*member].name.clone();
             if self.moves(index) {
-                report.moved.push((name.clone(), audit.artifacts[index].artifact.path.to_string()));
+                let to = audit.artifacts[index].artifact.path.to_string();
+                report.moved.push(Moved { from: name.clone(), to });
             }
             match &audit.artifacts[index].result.status {
                 Status::Active if self.plan.artifacts[index].is_some() => report.patched.push(name),
                 Status::Active => {}
-                Status::Inert(why) | Status::Foreign(why) => report.left_alone.push((name, why.clone())),
+                Status::Inert(why) | Status::Foreign(why) => {
+                    report.left_alone.push(LeftAlone { path: name, reason: why.clone() })
+                }
             }
         }
         report.patched.sort();

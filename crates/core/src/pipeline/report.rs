@@ -37,18 +37,54 @@ pub struct RepairReport {
     pub carried: Vec<CarriedReport>,
     /// The members that changed, by their path in the input, sorted.
     pub patched: Vec<String>,
-    /// Programs that moved behind a shim: from, to.
-    pub moved: Vec<(String, String)>,
-    /// Binaries that stay as they are: path, reason.
-    pub left_alone: Vec<(String, String)>,
+    /// Programs that moved behind a shim.
+    pub moved: Vec<Moved>,
+    /// Binaries that stay as they are.
+    pub left_alone: Vec<LeftAlone>,
     /// Why no better tag.
     pub obstacles: Vec<Obstacle>,
     /// What the user should know; also sent as events.
     pub warnings: Vec<String>,
     /// The bill of materials that was written.
     pub sbom: Option<String>,
-    /// Sizes of input and output in bytes; the output's is 0 with `dry_run`.
-    pub bytes: (u64, u64),
+    /// Sizes of input and output.
+    pub bytes: Sizes,
+}
+
+/// A program that moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// Its member in the input.
+    pub from: String,
+    /// Its member in the output.
+    pub to: String,
+}
+
+/// A binary that stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftAlone {
+    /// Its member.
+    pub path: String,
+    /// Why: `object file`, `other machine (aarch64)`.
+    pub reason: String,
+}
+
+/// Sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// The input's.
+    pub input: u64,
+    /// The output's; 0 when none was written.
+    pub output: u64,
+}
+
+/// Why a platform can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// What bars it.
+    pub what: String,
+    /// What to do.
+    pub hint: Option<String>,
 }
 
 /// A library that is carried.
@@ -85,8 +121,8 @@ pub struct AuditReport {
     pub files: Vec<FileReport>,
     /// What was found nowhere.
     pub missing: Vec<Missing>,
-    /// Why the platform asked for can't be had: what, hint.
-    pub refusal: Option<(String, Option<String>)>,
+    /// Why the platform asked for can't be had.
+    pub refusal: Option<Refusal>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -167,7 +203,7 @@ impl AuditReport {
             obstacles: audit.obstacles.clone(),
             files,
             missing: audit.missing.clone(),
-            refusal: audit.refusal.as_ref().map(|e| (e.what.clone(), e.hint.clone())),
+            refusal: audit.refusal.as_ref().map(|e| Refusal { what: e.what.clone(), hint: e.hint.clone() }),
             warnings: audit.warnings.clone(),
         }
     }

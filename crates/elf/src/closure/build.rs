@@ -13,13 +13,12 @@ use crate::facts::ElfFacts;
 use crate::search::{Around, Environment, LOADED, Paths, SIBLING};
 use crate::target::Libc;
 
-/// Reads the facts of every artifact, in order, on all processors. Those of the package's members are kept in
+/// Reads the facts of every artifact, in order. Those of the package's members are kept in
 /// [`Context::cache`]; the path of a build output says nothing of its bytes after the patch.
 ///
 /// # Errors
 /// When one can't be read or is damaged; the error names it.
 pub fn read_artifacts(set: &[Artifact], cx: &Context<'_>) -> Result<Vec<Arc<ElfFacts>>> {
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let read = |artifact: &Artifact| -> Result<Arc<ElfFacts>> {
         let location = artifact.location();
         let member = cx.files.find(&location).filter(|_| artifact.origin.is_none()).map(|found| found.id);
@@ -33,7 +32,7 @@ pub fn read_artifacts(set: &[Artifact], cx: &Context<'_>) -> Result<Vec<Arc<ElfF
         }
         Ok(facts)
     };
-    parallel_map(jobs, set, read).into_iter().collect()
+    parallel_map(cx.jobs, set, read).into_iter().collect()
 }
 
 impl Closure {

@@ -162,6 +162,7 @@ impl Scene {
             events: &Silent,
             files: &files,
             cache: &cache,
+            jobs: 2,
         };
         let facts = read_artifacts(&set, &cx)?;
         let env = Environment::new(Target::decide(&set, &facts, &[], None), &cx);
