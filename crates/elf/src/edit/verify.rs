@@ -43,7 +43,8 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
 pub(super) fn check(old: &[u8], edits: &[Edit], changes: &Changes) -> Result<()> {
     let before = Image::parse(old)?;
     let mut may_change = tables(&before, changes)?;
-    let loaded = before.loads().map(|load| load.file_range().end).max().unwrap_or(0);
+    let contents = before.loads().filter(|load| load.filesz > 0);
+    let loaded = contents.map(|load| load.file_range().end).max().unwrap_or(0);
     for edit in edits {
         let strip = edit.range.start >= loaded || is_gap(&before, &edit.range);
         let inside = |range: &Range<u64>| range.start <= edit.range.start && edit.range.end <= range.end;
