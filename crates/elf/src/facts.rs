@@ -234,11 +234,11 @@ impl<'a> Names<'a> {
         Ok(text.to_owned())
     }
 
-    /// The name of a symbol, which may hold any bytes.
+    /// The name of a symbol, which may hold any bytes; control characters come out as replacement characters.
     fn symbol(&mut self, offset: u32) -> Result<String> {
         let name = self.image.string(offset.into())?;
         self.take(name.len())?;
-        Ok(String::from_utf8_lossy(name).into_owned())
+        Ok(String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}"))
     }
 
     fn take(&mut self, length: usize) -> Result<()> {

@@ -223,3 +223,12 @@ fn goblin_reads_the_same() {
     }
     assert!(compared >= 50, "{compared} files compared");
 }
+
+/// A name is printed; none may talk to the terminal.
+#[test]
+fn control_characters_in_names() {
+    let built = Built::new();
+    let library = built.make("gcc", "int x;", &["-shared", "-fPIC", "-Wl,-soname,lib\u{1b}[31mred.so"]);
+    let error = ElfFacts::read(&fs_err::read(library).unwrap()).unwrap_err();
+    assert!(error.to_string().starts_with("string holds control characters (at offset 0x"), "{error}");
+}

@@ -132,11 +132,15 @@ impl<'a> Image<'a> {
     /// [`Image::string`], as text.
     ///
     /// # Errors
-    /// As above, and when it is not UTF-8.
+    /// As above, and when it is not UTF-8, or holds control characters: no file name or version does, and a terminal
+    /// would obey them.
     pub fn text(&self, offset: u64) -> Result<&'a str> {
-        std::str::from_utf8(self.string(offset)?).map_err(|_| {
-            Error::new("string is not UTF-8").offset(self.strings.start.saturating_add(offset)).into()
-        })
+        let fault = |what| Error::new(what).offset(self.strings.start.saturating_add(offset));
+        let text = std::str::from_utf8(self.string(offset)?).map_err(|_| fault("string is not UTF-8"))?;
+        if text.chars().any(char::is_control) {
+            return Err(fault("string holds control characters").into());
+        }
+        Ok(text)
     }
 
     /// The file range of the dynamic string table; empty when there is none.
