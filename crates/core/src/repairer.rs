@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Artifact, Audit, AuditResult, Edit, EventSink, FactsCache, Files, GraftedLib, OptionSpec, Options,
-    PackagePath, Result,
+    Artifact, Audit, AuditResult, Edit, EventSink, FactsCache, FileId, Files, GraftedLib, OptionSpec,
+    Options, PackagePath, Result,
 };
 
 /// What a backend says of itself.
@@ -126,6 +126,14 @@ pub trait Repairer: Sync {
     /// # Errors
     /// When a file is damaged or an option can't be understood. What is merely missing or barred is data.
     fn audit(&self, set: &[Artifact], cx: &Context<'_>) -> Result<Audit>;
+
+    /// Keeps in `cache` what an audit will ask of `file`, whose bytes are at hand, so that it need not be opened again.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    fn note(&self, _file: FileId, _bytes: &[u8], _cache: &FactsCache) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether each subject will change: the artifacts in order, then the grafted libraries in order.
     ///

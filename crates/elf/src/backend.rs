@@ -1,10 +1,13 @@
 //! The backend as core sees it.
 
+use std::sync::Arc;
+
 use spokeshave_core::{
-    About, Artifact, Audit, Context, Edit, Layout, OptionSpec, OptionValue, PackagePath, PatchKind,
-    Registration, Repairer, Result, Subject, Which,
+    About, Artifact, Audit, Context, Edit, FactsCache, FileId, Layout, OptionSpec, OptionValue, PackagePath,
+    PatchKind, Registration, Repairer, Result, Subject, Which,
 };
 
+use crate::facts::ElfFacts;
 use crate::plan::plan;
 use crate::{audit, edit};
 
@@ -58,6 +61,11 @@ impl Repairer for Elf {
 
     fn audit(&self, set: &[Artifact], cx: &Context<'_>) -> Result<Audit> {
         audit::audit(set, cx)
+    }
+
+    fn note(&self, file: FileId, bytes: &[u8], cache: &FactsCache) -> Result<()> {
+        cache.insert(file, Arc::new(ElfFacts::read(bytes)?));
+        Ok(())
     }
 
     fn patch_required(&self, audit: &Audit, kind: &PatchKind<'_>) -> Result<Vec<bool>> {

@@ -30,6 +30,24 @@ impl Plan {
     }
 }
 
+/// A package as it will be.
+pub struct Repaired {
+    files: Files,
+    set: Vec<Artifact>,
+}
+
+impl Repaired {
+    /// The bytes of the binary at `path`, which the backend takes note of when they are made, so that the read-back
+    /// need not make them again.
+    pub fn open(&self, path: &PackagePath, work: &Input<'_>) -> Result<Bytes> {
+        let missing = || Error::new("is not in the repaired package").at(path);
+        let found = self.files.find(&Location::Package(path.clone())).ok_or_else(missing)?;
+        let bytes = found.source.open()?;
+        work.backend.note(found.id, &bytes, work.cache).locate(path)?;
+        Ok(bytes)
+    }
+}
+
 /// What a plan is made of.
 pub struct Input<'a> {
     pub backend: &'static dyn Repairer,
@@ -173,12 +191,8 @@ impl Input<'_> {
         Ok(())
     }
 
-    /// Audits the package as it will be: it must earn the same tags, need nothing from outside and be such that a
-    /// second repair changes nothing.
-    ///
-    /// # Errors
-    /// When it does not, which is a fault of the backend.
-    pub fn read_back(&self, engine: &Engine<'_>, plan: &Plan) -> Result<()> {
+    /// The package as it will be.
+    pub fn repaired(&self, plan: &Plan) -> Repaired {
         let mut files = self.files.clone();
         let mut set = self.artifacts.to_vec();
         for (artifact, patched) in set.iter_mut().zip(&plan.artifacts) {
@@ -199,6 +213,15 @@ impl Input<'_> {
                 linked_paths: Vec::new(),
             });
         }
+        Repaired { files, set }
+    }
+
+    /// Audits the package as it will be: it must earn the same tags, need nothing from outside and be such that a
+    /// second repair changes nothing.
+    ///
+    /// # Errors
+    /// When it does not, which is a fault of the backend.
+    pub fn read_back(&self, engine: &Engine<'_>, plan: &Plan, repaired: &Repaired) -> Result<()> {
         // What was carried is looked for in the package, not on the host again. A library that was kept out by the path
         // that it was found at stays out, though no path leads to it now.
         let kept_out = plan.audit.libraries.iter().filter(|lib| lib.role == Role::Excluded);
@@ -215,11 +238,11 @@ impl Input<'_> {
             claimed_tags: self.claimed,
             env: &env,
             events: &crate::Silent,
-            files: &files,
+            files: &repaired.files,
             cache: self.cache,
             jobs: self.jobs,
         };
-        let after = self.backend.audit(&set, &cx)?;
+        let after = self.backend.audit(&repaired.set, &cx)?;
         if let Some((_, lib)) = after.external().next() {
             let who = needed_by(
                 &after,

@@ -1,10 +1,9 @@
 //! The first door: a wheel in, the repaired wheel out.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::package::{Binaries, WheelPackage};
-use super::patch::{Input, Plan, needed_by};
+use super::patch::{Input, Plan, Repaired, needed_by};
 use super::{
     CarriedReport, Engine, LeftAlone, Moved, Outcome, RepairReport, Sizes, WheelOptions, elect, shim,
 };
@@ -13,9 +12,7 @@ use crate::wheel::{
     Entry, Item, RecordEntry, Scheme, Timestamp, WheelName, WriteOptions, Writer, Written, copy, pack,
     write_members,
 };
-use crate::{
-    ByteSource, Bytes, Error, Event, FactsCache, Files, Layout, Location, PackagePath, Result, Status, Target,
-};
+use crate::{Bytes, Error, Event, FactsCache, Files, Layout, Location, PackagePath, Result, Status, Target};
 
 /// Permission bits of the metadata files that are added.
 const PLAIN: u32 = 0o644;
@@ -270,18 +267,13 @@ impl<'a> Change<'a> {
         let mut writer = Writer::create(&report.output)?;
         let epoch = engine.env.get("SOURCE_DATE_EPOCH").and_then(|text| text.trim().parse::<u64>().ok());
         let time = epoch.map_or(Timestamp::EARLIEST, Timestamp::from_epoch);
-        let (items, total) = self.items(time)?;
+        let repaired = work.repaired(self.plan);
+        let (items, total) = self.items(time, work, &repaired)?;
         let options = WriteOptions { jobs: wheel.jobs, level: wheel.compression_level };
 
-        let written = std::thread::scope(|scope| {
-            let read_back = scope.spawn(|| work.read_back(engine, self.plan));
-            let progress = |done| engine.events.event(Event::Progress { done, total });
-            let written = write_members(&mut writer, &options, items, &progress);
-            match read_back.join() {
-                Ok(result) => result.and(written),
-                Err(_) => Err(Error::new("the read-back failed").hint("please report this").into()),
-            }
-        })?;
+        let progress = |done| engine.events.event(Event::Progress { done, total });
+        let written = write_members(&mut writer, &options, items, &progress)?;
+        work.read_back(engine, self.plan, &repaired)?;
 
         let mut changed: Vec<RecordEntry> = written.iter().map(RecordEntry::from).collect();
         if let Some(name) = &self.sbom {
@@ -315,17 +307,32 @@ impl<'a> Change<'a> {
     /// The members but for the bill of materials and RECORD, in the output's order, and the bytes of the new ones:
     /// what is not metadata, then what is carried (the largest first, so that the threads end together), then
     /// `.dist-info`, which PEP 427 wants last.
-    fn items(&self, time: Timestamp) -> Result<(Vec<Item<'_>>, u64)> {
+    fn items<'b>(
+        &'b self,
+        time: Timestamp,
+        work: &'b Input<'_>,
+        repaired: &'b Repaired,
+    ) -> Result<(Vec<Item<'b>>, u64)> {
+        let binary = |entry: Entry, size: u64, path: &'b PackagePath| Item::New {
+            entry,
+            size,
+            produce: Box::new(move || repaired.open(path, work)),
+        };
+        let text = |entry: Entry, text: Vec<u8>| Item::New {
+            entry,
+            size: text.len() as u64,
+            produce: Box::new(move || Ok(Bytes::from(text))),
+        };
         let package = self.package;
         let members = package.archive.members();
-        let mut before: Vec<Item<'_>> = Vec::with_capacity(members.len());
-        let mut added: Vec<(u64, Entry, Arc<dyn ByteSource>)> = Vec::new();
-        let mut dist_info: Vec<Item<'_>> = Vec::new();
+        let mut before: Vec<Item<'b>> = Vec::with_capacity(members.len());
+        let mut added: Vec<(u64, Entry, &'b PackagePath)> = Vec::new();
+        let mut dist_info: Vec<Item<'b>> = Vec::new();
         let replaced: Vec<usize> = self.replaced().collect();
 
         for (lib, source) in self.plan.added() {
             let mode = (lib.mode | 0o644) & 0o755;
-            added.push((source.size(), Entry::file(lib.path.as_str(), mode, time), source.clone()));
+            added.push((source.size(), Entry::file(lib.path.as_str(), mode, time), &lib.path));
         }
         for (index, member) in members.iter().enumerate() {
             if index == package.dist_info.record
@@ -339,22 +346,22 @@ impl<'a> Change<'a> {
             let item = match artifact {
                 Some(at) if self.moves(at) => {
                     let audited = &self.plan.audit.artifacts[at].artifact;
-                    let source = self.plan.artifacts[at].as_ref().unwrap_or(&audited.source).clone();
+                    let size = self.plan.artifacts[at].as_ref().unwrap_or(&audited.source).size();
                     let entry =
                         Entry::file(audited.path.as_str(), member.mode_or_default() | 0o755, member.modified);
-                    added.push((source.size(), entry, source));
-                    new_item(
-                        Entry::like(member),
-                        Arc::new(Bytes::from(shim::script(&audited.path).into_bytes())),
-                    )
+                    added.push((size, entry, &audited.path));
+                    text(Entry::like(member), shim::script(&audited.path).into_bytes())
                 }
                 Some(at) => match &self.plan.artifacts[at] {
-                    Some(source) => new_item(Entry::like(member), source.clone()),
+                    Some(source) => {
+                        let path = &self.plan.audit.artifacts[at].artifact.path;
+                        binary(Entry::like(member), source.size(), path)
+                    }
                     None => Item::Raw { archive: &package.archive, index },
                 },
                 None => match &self.wheel_file {
-                    Some(text) if index == package.dist_info.wheel => {
-                        new_item(Entry::like(member), Arc::new(Bytes::from(text.clone())))
+                    Some(wheel_file) if index == package.dist_info.wheel => {
+                        text(Entry::like(member), wheel_file.clone())
                     }
                     _ => Item::Raw { archive: &package.archive, index },
                 },
@@ -363,7 +370,7 @@ impl<'a> Change<'a> {
             if metadata { dist_info.push(item) } else { before.push(item) }
         }
         added.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
-        before.extend(added.into_iter().map(|(_, entry, source)| new_item(entry, source)));
+        before.extend(added.into_iter().map(|(size, entry, path)| binary(entry, size, path)));
         before.extend(dist_info);
         let total = before.iter().map(|item| if let Item::New { size, .. } = item { *size } else { 0 }).sum();
         Ok((before, total))
@@ -411,10 +418,6 @@ impl Change<'_> {
         };
         sbom::build(&wheel, &carried, &|path| owners.owner(path), existing.as_deref())
     }
-}
-
-fn new_item<'a>(entry: Entry, source: Arc<dyn ByteSource>) -> Item<'a> {
-    Item::New { entry, size: source.size(), produce: Box::new(move || source.open()) }
 }
 
 fn same_set(a: &[String], b: &[String]) -> bool {
