@@ -305,8 +305,8 @@ impl<'a> Change<'a> {
     }
 
     /// The members but for the bill of materials and RECORD, in the output's order, and the bytes of the new ones:
-    /// what is not metadata, then what is carried (the largest first, so that the threads end together), then
-    /// `.dist-info`, which PEP 427 wants last.
+    /// what stays, then the binaries that changed or are carried (the largest first, so that the threads end
+    /// together), then `.dist-info`, which PEP 427 wants last.
     fn items<'b>(
         &'b self,
         time: Timestamp,
@@ -355,7 +355,8 @@ impl<'a> Change<'a> {
                 Some(at) => match &self.plan.artifacts[at] {
                     Some(source) => {
                         let path = &self.plan.audit.artifacts[at].artifact.path;
-                        binary(Entry::like(member), source.size(), path)
+                        added.push((source.size(), Entry::like(member), path));
+                        continue;
                     }
                     None => Item::Raw { archive: &package.archive, index },
                 },
