@@ -13,8 +13,6 @@ pub enum Event {
     },
     /// Something the user should know; it fails nothing.
     Warning(String),
-    /// A detail for `-v`.
-    Detail(String),
     /// Bytes of changed members that were written so far, of so many.
     Progress {
         /// Done so far, in bytes.

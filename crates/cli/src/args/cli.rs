@@ -30,7 +30,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct TerminalArgs {
-    /// Say more: nothing is folded, details of the work
+    /// Say more: nothing is folded
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Print nothing but errors (and JSON, if asked for)

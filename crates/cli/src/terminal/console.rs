@@ -16,7 +16,6 @@ const BAR_AFTER: Duration = Duration::from_millis(300);
 
 /// Takes the engine's events, from any thread.
 pub struct Console {
-    verbose: bool,
     /// Warnings are printed as they come; otherwise they are kept for the report.
     print_warnings: bool,
     /// Said before each warning, when several inputs are worked on.
@@ -35,7 +34,6 @@ impl Console {
     /// A console for one input. With `live`, warnings and progress are printed as they come.
     pub fn new(args: &TerminalArgs, live: bool, json: bool, prefix: impl Into<String>) -> Self {
         Console {
-            verbose: args.verbose,
             print_warnings: live && !args.quiet,
             prefix: prefix.into(),
             bar_wanted: live && !args.quiet && !json && std::io::stderr().is_terminal(),
@@ -77,9 +75,6 @@ impl EventSink for Console {
                 if new && self.print_warnings {
                     state.line(&line);
                 }
-            }
-            Event::Detail(text) if self.verbose => {
-                state.line(&style::paint(style::DIM, format!("{}{text}", self.prefix)));
             }
             Event::Progress { done, total } if self.bar_wanted => state.progress(done, total),
             _ => {}

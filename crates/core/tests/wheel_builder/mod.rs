@@ -1,4 +1,5 @@
 //! Zip files made byte by byte, with a knob for every lie that a test tells.
+// Compiled into several test programs, each of which uses a part of it.
 #![allow(dead_code)]
 
 /// A member; the central header says the same as the local one unless told otherwise.
