@@ -22,6 +22,7 @@ mod repairer;
 
 pub mod pipeline;
 pub mod sbom;
+pub mod staging;
 pub mod wheel;
 
 pub use artifact::{Artifact, BuildOutput, ByteSource, HostFile};

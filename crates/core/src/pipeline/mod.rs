@@ -2,6 +2,7 @@
 
 mod audit;
 mod elect;
+mod outputs;
 mod package;
 mod patch;
 mod repair;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Event, EventSink, Options, Repairer, Result};
 
+pub use outputs::{BundleOptions, BundleReport, BundledReport, EditableReport, Mode, Origin};
 pub use report::{
     AuditReport, CarriedReport, FileReport, FileRole, LeftAlone, Moved, NeedReport, Outcome, Refusal,
     RepairReport, Sizes,
@@ -63,6 +65,23 @@ impl Engine<'_> {
         let result = repair::repair_wheel(self, input, wheel);
         self.events.event(Event::Finished { input: input.to_path_buf() });
         result
+    }
+
+    /// Repairs plain build outputs into a directory that can be moved anywhere. Several share the carried libraries.
+    ///
+    /// # Errors
+    /// As for a wheel; also when an origin changes meanwhile. The origins are never changed and no partial directory
+    /// is left.
+    pub fn bundle(&self, _origins: &[Origin], _bundle: &BundleOptions) -> Result<BundleReport> {
+        Err(crate::Error::new("bundles are not built yet").into())
+    }
+
+    /// Makes `output`, a copy of a build output whose runtime search path also leads to its linked paths.
+    ///
+    /// # Errors
+    /// When the origin is damaged or changes meanwhile, or the output can't be written. The origin is never changed.
+    pub fn editable(&self, _origin: &Origin, _output: &Path) -> Result<EditableReport> {
+        Err(crate::Error::new("editable is not built yet").into())
     }
 
     /// Audits a wheel, a plain binary or a directory of binaries; writes nothing.
