@@ -13,6 +13,11 @@ pub enum Event {
     },
     /// Something the user should know; it fails nothing.
     Warning(String),
+    /// Another run has this build output staged; this one goes on when the other is done.
+    Waiting {
+        /// The build output.
+        path: PathBuf,
+    },
     /// Bytes of changed members that were written so far, of so many.
     Progress {
         /// Done so far, in bytes.
