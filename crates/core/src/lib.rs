@@ -15,6 +15,7 @@ mod event;
 mod files;
 mod graft;
 mod options;
+mod output;
 mod parallel;
 mod path;
 mod registry;

@@ -18,7 +18,6 @@ mod inflate;
 mod layout;
 mod member;
 mod name;
-mod output;
 mod pack;
 mod record;
 mod scheme;
@@ -29,11 +28,11 @@ mod zip;
 #[cfg(test)]
 mod zip64_test;
 
+pub use crate::output::copy;
 pub use archive::Archive;
 pub use dist_info::DistInfo;
 pub use member::{Kind, Member, Method};
 pub use name::WheelName;
-pub use output::copy;
 pub use pack::{Item, Packed, Produce, WriteOptions, Written, pack, write_members};
 pub use record::{Record, RecordEntry, hash_field};
 pub use scheme::{Installed, Scheme, install_path};

@@ -3,9 +3,9 @@
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use super::output::{Output, failed};
 use super::zip::{FLAG_DESCRIPTOR, FLAG_UTF8, Header, Limits, end_records, extra_without_zip64};
 use super::{Archive, Kind, Member, Packed, Timestamp};
+use crate::output::{Output, failed};
 use crate::{Error, PackagePath, Result};
 
 /// From this size on a copy from file to file is left to the kernel.

@@ -9,7 +9,7 @@ use tempfile::{Builder, NamedTempFile};
 use crate::{Error, Result};
 
 /// A new file beside its target; dropping it leaves nothing.
-pub(super) struct Output {
+pub(crate) struct Output {
     file: Unfinished,
     target: PathBuf,
 }
@@ -137,7 +137,7 @@ pub fn copy(from: &Path, target: &Path) -> Result<()> {
 }
 
 /// An I/O failure about the output, with what to do.
-pub(super) fn failed(what: &str, error: &io::Error, target: &Path) -> anyhow::Error {
+pub(crate) fn failed(what: &str, error: &io::Error, target: &Path) -> anyhow::Error {
     use io::ErrorKind;
     let hint = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
