@@ -5,6 +5,7 @@
 
 mod change;
 mod facts;
+pub mod sign;
 
 pub use change::{Changes, SliceChanges};
 pub use facts::{Arch, Dylib, DylibKind, MachoFacts, MinOs, SignatureFacts, Slice};
