@@ -25,23 +25,7 @@ impl Edit {
 /// # Errors
 /// When the edits overlap, are out of order or reach past the end: a fault of the backend that made them.
 pub fn apply(old: &[u8], edits: &[Edit]) -> Result<Vec<u8>> {
-    let mut size = old.len() as u64;
-    let mut end = 0;
-    for edit in edits {
-        if edit.range.start < end || edit.range.end < edit.range.start || edit.range.end > old.len() as u64 {
-            return Err(Error::new(format!(
-                "edit {:#x}..{:#x} overlaps its neighbour or reaches past the end ({:#x})",
-                edit.range.start,
-                edit.range.end,
-                old.len()
-            ))
-            .offset(edit.range.start)
-            .into());
-        }
-        end = edit.range.end;
-        size = size - (edit.range.end - edit.range.start) + edit.bytes.len() as u64;
-    }
-    let mut new = Vec::with_capacity(size as usize);
+    let mut new = Vec::with_capacity(check(old.len() as u64, edits)? as usize);
     let mut at = 0;
     for edit in edits {
         new.extend_from_slice(&old[at..edit.range.start as usize]);
@@ -50,6 +34,28 @@ pub fn apply(old: &[u8], edits: &[Edit]) -> Result<Vec<u8>> {
     }
     new.extend_from_slice(&old[at..]);
     Ok(new)
+}
+
+/// The size of `old` bytes after `edits`.
+///
+/// # Errors
+/// As [`apply`].
+pub(crate) fn check(old: u64, edits: &[Edit]) -> Result<u64> {
+    let mut size = old;
+    let mut end = 0;
+    for edit in edits {
+        let (start, stop) = (edit.range.start, edit.range.end);
+        if start < end || stop < start || stop > old {
+            return Err(Error::new(format!(
+                "edit {start:#x}..{stop:#x} overlaps its neighbour or reaches past the end ({old:#x})"
+            ))
+            .offset(start)
+            .into());
+        }
+        end = stop;
+        size = size - (stop - start) + edit.bytes.len() as u64;
+    }
+    Ok(size)
 }
 
 #[cfg(test)]

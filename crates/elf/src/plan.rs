@@ -1,5 +1,6 @@
 //! The one planner: what is to change in a binary. Prediction and patch both call it on the same facts.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use spokeshave_core::{
@@ -32,7 +33,7 @@ pub fn plan(subject: Subject<'_>, kind: &PatchKind<'_>) -> Result<Changes> {
     }
     Ok(match kind {
         PatchKind::Repair { grafted, strip, .. } => repair(subject, detail, grafted, *strip)?,
-        PatchKind::Editable => editable(subject, detail),
+        PatchKind::Editable => editable(subject, detail)?,
     })
 }
 
@@ -44,12 +45,13 @@ fn detail(result: &AuditResult) -> Result<&Detail> {
 fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: bool) -> Result<Changes> {
     let facts = &detail.facts;
     let mut changes = Changes { strip: strip && facts.strippable, ..Changes::default() };
-    let (carried, tree) = match subject.which {
-        Which::Artifact(index) => {
-            (None, subject.audit.artifacts.get(index).map(|a| a.artifact.tree.clone()).unwrap_or_default())
-        }
-        Which::Grafted(lib) => (Some(lib), PackagePath::root()),
+    let (carried, artifact) = match subject.which {
+        Which::Artifact(index) => (None, subject.audit.artifacts.get(index).map(|a| &a.artifact)),
+        Which::Grafted(lib) => (Some(lib), None),
     };
+    let tree = artifact.map(|artifact| artifact.tree.clone()).unwrap_or_default();
+    // Where the build put it, other files lie around it: only what was read of them counts.
+    let moves = artifact.is_some_and(|artifact| artifact.origin.is_some());
     if let Some(lib) = carried.filter(|lib| lib.renamed && facts.soname.as_deref() != Some(&lib.name)) {
         changes.soname = Some(lib.name.clone());
     }
@@ -70,14 +72,14 @@ fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: 
             }
             Target::Artifact(index) => {
                 let Some(other) = subject.audit.artifacts.get(index).map(|a| &a.artifact) else { continue };
-                if carried.is_none() && !*unreachable && !need.name.contains('/') {
+                if carried.is_none() && !moves && !*unreachable && !need.name.contains('/') {
                     continue;
                 }
                 if other.tree != tree {
                     return Err(out_of_reach(subject.path(), &need.name, &other.path).into());
                 }
                 needed_dirs.push(other.path.parent());
-                not_found = not_found.or(unreachable.then_some((&need.name, &other.path)));
+                not_found = not_found.or((*unreachable && !moves).then_some((&need.name, &other.path)));
                 // It may have been found by its DT_SONAME, and a search path leads to file names only.
                 other.path.file_name().to_owned()
             }
@@ -89,7 +91,11 @@ fn repair(subject: Subject<'_>, detail: &Detail, grafted: &[GraftedLib], strip: 
     if carried.is_none() && tree == PackagePath::root() {
         needed_dirs.extend(grafted.iter().filter(|lib| lib.included).map(|lib| lib.path.parent()));
     }
-    changes.search_path = search_path(subject.path(), detail, carried.is_none(), needed_dirs);
+    let artifacts = subject.audit.artifacts.iter().map(|audited| audited.artifact.path.parent());
+    let there: Vec<PackagePath> =
+        artifacts.chain(grafted.iter().map(|lib| lib.path.parent())).filter(|_| moves).collect();
+    let keep = |dir: &PackagePath| carried.is_none() && (!moves || there.contains(dir));
+    changes.search_path = search_path(subject.path(), detail, keep, needed_dirs);
     match not_found {
         // The search path leads there, and still the loader's rules did not find it.
         Some((need, other)) if changes.needed.is_empty() && changes.search_path.is_none() => {
@@ -105,11 +111,12 @@ fn out_of_reach(path: &PackagePath, need: &str, other: &PackagePath) -> Error {
         .hint("put both into one directory of the package (not into different directories of .data)")
 }
 
-/// The search path that leads to `needed_dirs`; `None` when the present one does and leads nowhere else.
+/// The search path that leads to `needed_dirs`; `None` when the present one does and leads nowhere else but to
+/// directories of the package that are to be kept.
 fn search_path(
     path: &PackagePath,
     detail: &Detail,
-    keep_inside: bool,
+    keep: impl Fn(&PackagePath) -> bool,
     needed_dirs: Vec<PackagePath>,
 ) -> Option<SearchPath> {
     let facts = &detail.facts;
@@ -119,8 +126,8 @@ fn search_path(
 
     let mut entries: Vec<String> = Vec::new();
     let mut reached: Vec<PackagePath> = Vec::new();
-    for entry in old.iter().filter(|_| keep_inside) {
-        if let Some(dir) = inside(entry) {
+    for entry in &old {
+        if let Some(dir) = inside(entry).filter(&keep) {
             reached.push(dir);
             entries.push((*entry).to_owned());
         }
@@ -167,8 +174,8 @@ fn origin_relative(entry: &str) -> Option<&str> {
 }
 
 /// `Editable`: the present search path and then the linked paths.
-fn editable(subject: Subject<'_>, detail: &Detail) -> Changes {
-    let Which::Artifact(index) = subject.which else { return Changes::default() };
+fn editable(subject: Subject<'_>, detail: &Detail) -> Result<Changes> {
+    let Which::Artifact(index) = subject.which else { return Ok(Changes::default()) };
     let (tag, old) = present_path(&detail.facts);
     let mut entries: Vec<String> = old.into_iter().map(str::to_owned).collect();
     // Without a path so far, the linked paths are the file's own affair: its dependencies have theirs.
@@ -176,13 +183,25 @@ fn editable(subject: Subject<'_>, detail: &Detail) -> Changes {
     let linked =
         subject.audit.artifacts.get(index).map(|a| a.artifact.linked_paths.as_slice()).unwrap_or_default();
     let before = entries.len();
-    for dir in linked.iter().map(|dir| dir.display().to_string()) {
-        if !entries.contains(&dir) {
-            entries.push(dir);
+    for dir in linked {
+        let dir = search_path_entry(dir)?;
+        if !entries.iter().any(|entry| entry == dir) {
+            entries.push(dir.to_owned());
         }
     }
     let search_path = (entries.len() > before).then_some(SearchPath { tag, entries });
-    Changes { search_path, ..Changes::default() }
+    Ok(Changes { search_path, ..Changes::default() })
+}
+
+/// The entry that leads to `dir`.
+fn search_path_entry(dir: &Path) -> Result<&str> {
+    let text = dir.to_str().filter(|text| !text.contains([':', '$', '\n']));
+    text.ok_or_else(|| {
+        Error::new("can't stand in a search path, where `:` separates entries and `$` begins a token")
+            .at(dir.display())
+            .hint("link from a directory with another name")
+            .into()
+    })
 }
 
 #[cfg(test)]

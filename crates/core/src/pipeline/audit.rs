@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::package::{HEAD, WheelPackage};
-use super::patch::Input;
+use super::patch::{Input, unwatched};
 use super::{AuditReport, Engine, elect};
 use crate::{
     Artifact, BuildOutput, Bytes, Error, FactsCache, Files, Location, PackagePath, Repairer, Result,
@@ -53,7 +53,7 @@ fn file(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
             .hint("name a wheel, a binary or a directory")
             .into());
     };
-    let Some(backend) = elect::by_head(engine.backends, &head(input)?, found.source.size()) else {
+    let Some(backend) = elect::by_head(engine.backends, &head(input)?, found.source.size())? else {
         return Err(unrecognized(engine, input));
     };
     let artifact = Artifact {
@@ -93,7 +93,7 @@ fn directory(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
         let source = Arc::new(BuildOutput { path: path.clone(), size: on_disk.source.size() });
         files.insert(at.clone(), source.clone(), on_disk.mode);
         let head = head(&path)?;
-        if let Some(backend) = elect::by_head(engine.backends, &head, source.size) {
+        if let Some(backend) = elect::by_head(engine.backends, &head, source.size)? {
             found.push((
                 backend,
                 Artifact {
@@ -132,7 +132,8 @@ fn path_below(root: &Path, path: &Path) -> Option<PackagePath> {
     PackagePath::new(&path.strip_prefix(root).ok()?.to_string_lossy().replace('\\', "/")).ok()
 }
 
-fn head(path: &Path) -> Result<Vec<u8>> {
+/// The first bytes of a file, as many as a backend wants to see to recognize it.
+pub fn head(path: &Path) -> Result<Vec<u8>> {
     use std::io::Read as _;
     let mut head = Vec::new();
     fs_err::File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
@@ -156,12 +157,14 @@ fn report(
         libs_dir: PackagePath::root(),
         jobs: std::thread::available_parallelism().map_or(1, usize::from),
         cache: &cache,
+        watch: &unwatched,
+        distrusts: false,
     };
     let audit = work.audit(engine)?;
     Ok(AuditReport::new(input.to_path_buf(), backend.about().name, claimed, &audit))
 }
 
-fn unrecognized(engine: &Engine<'_>, input: &Path) -> anyhow::Error {
+pub fn unrecognized(engine: &Engine<'_>, input: &Path) -> anyhow::Error {
     let formats: Vec<&str> = engine.backends.iter().map(|backend| backend.about().formats).collect();
     Error::new("no backend recognizes this")
         .at(input.display())

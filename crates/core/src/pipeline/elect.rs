@@ -1,5 +1,6 @@
 //! Which backend works on an input.
 
+use super::guard::guarded;
 use crate::{Error, Repairer, Result};
 
 type Backend = &'static dyn Repairer;
@@ -39,7 +40,15 @@ pub fn by_tags(backends: &[Backend], platforms: &[String], plat: Option<&str>) -
     Ok(elected)
 }
 
-/// The backend that recognizes a file of `len` bytes that begins with `head`; of several, the first by name.
-pub fn by_head(backends: &[Backend], head: &[u8], len: u64) -> Option<Backend> {
-    backends.iter().copied().find(|backend| backend.recognizes(head, len))
+/// The backend that recognizes a file of `len` bytes that begins with `head`; of several, the first in `backends`.
+///
+/// # Errors
+/// When a backend panics.
+pub fn by_head(backends: &[Backend], head: &[u8], len: u64) -> Result<Option<Backend>> {
+    for backend in backends {
+        if guarded(*backend, |backend| Ok(backend.recognizes(head, len)))? {
+            return Ok(Some(*backend));
+        }
+    }
+    Ok(None)
 }

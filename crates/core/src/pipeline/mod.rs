@@ -1,10 +1,17 @@
 //! The doors: a wheel in and a repaired wheel out, or a report.
 
 mod audit;
+mod bundle;
+mod carried;
+mod editable;
 mod elect;
+mod guard;
+mod kept;
+mod origins;
 mod outputs;
 mod package;
 mod patch;
+mod read_back;
 mod repair;
 mod report;
 mod shim;
@@ -72,16 +79,16 @@ impl Engine<'_> {
     /// # Errors
     /// As for a wheel; also when an origin changes meanwhile. The origins are never changed and no partial directory
     /// is left.
-    pub fn bundle(&self, _origins: &[Origin], _bundle: &BundleOptions) -> Result<BundleReport> {
-        Err(crate::Error::new("bundles are not built yet").into())
+    pub fn bundle(&self, origins: &[Origin], options: &BundleOptions) -> Result<BundleReport> {
+        bundle::bundle(self, origins, options)
     }
 
     /// Makes `output`, a copy of a build output whose runtime search path also leads to its linked paths.
     ///
     /// # Errors
     /// When the origin is damaged or changes meanwhile, or the output can't be written. The origin is never changed.
-    pub fn editable(&self, _origin: &Origin, _output: &Path) -> Result<EditableReport> {
-        Err(crate::Error::new("editable is not built yet").into())
+    pub fn editable(&self, origin: &Origin, output: &Path) -> Result<EditableReport> {
+        editable::editable(self, origin, output)
     }
 
     /// Audits a wheel, a plain binary or a directory of binaries; writes nothing.

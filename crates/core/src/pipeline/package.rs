@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::kept::Budget;
 use super::{LeftAlone, elect, shim};
 use crate::parallel::parallel_map;
 use crate::wheel::{Archive, DistInfo, Kind, Record, Scheme, WheelFile, WheelName, install_path};
-use crate::{Artifact, ByteSource, Bytes, Error, Files, PackagePath, Repairer, Result};
+use crate::{Artifact, Error, Files, PackagePath, Repairer, Result};
 
 /// How much of a binary is read to recognize it, in bytes.
 pub const HEAD: usize = 4096;
@@ -51,7 +51,7 @@ impl WheelPackage {
         let wheel_file = dist_info.read_wheel(&archive)?;
         let record = dist_info.read_record(&archive)?;
 
-        let budget = Arc::new(AtomicU64::new(KEPT));
+        let budget = Budget::new(KEPT);
         let mut places = Vec::with_capacity(archive.members().len());
         for (index, member) in archive.members().iter().enumerate() {
             if member.kind == Kind::File {
@@ -61,9 +61,7 @@ impl WheelPackage {
         // A script that stands in for a moved program has that program's place; the program is what counts there.
         places.sort_by_key(|(_, (scheme, _))| *scheme != Scheme::Scripts);
         for (index, (_, at)) in places {
-            let source =
-                Kept { source: archive.source(index), budget: budget.clone(), bytes: Mutex::default() };
-            files.insert(at, Arc::new(source), archive.members()[index].mode_or_default());
+            files.insert(at, budget.keep(archive.source(index)), archive.members()[index].mode_or_default());
         }
         for (index, member) in archive.members().iter().enumerate() {
             if member.kind == Kind::Symlink
@@ -89,7 +87,7 @@ impl WheelPackage {
             .collect();
         let recognized = parallel_map(jobs, &files, |&index| -> Result<Option<&'static dyn Repairer>> {
             let head = self.archive.head(index, HEAD)?;
-            Ok(elect::by_head(backends, &head, self.archive.members()[index].size))
+            elect::by_head(backends, &head, self.archive.members()[index].size)
         });
         let mut found = Vec::new();
         for (index, recognized) in files.into_iter().zip(recognized) {
@@ -177,30 +175,4 @@ fn tree(scheme: Scheme, path: &PackagePath) -> PackagePath {
         }
     }
     at
-}
-
-/// A member that stays inflated once it was opened, as long as all of them together are within a budget.
-struct Kept {
-    source: Arc<dyn ByteSource>,
-    budget: Arc<AtomicU64>,
-    bytes: Mutex<Option<Bytes>>,
-}
-
-impl ByteSource for Kept {
-    fn size(&self) -> u64 {
-        self.source.size()
-    }
-
-    fn open(&self) -> Result<Bytes> {
-        let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = &*kept {
-            return Ok(bytes.clone());
-        }
-        let bytes = self.source.open()?;
-        let take = |left: u64| left.checked_sub(self.size());
-        if self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-            *kept = Some(bytes.clone());
-        }
-        Ok(bytes)
-    }
 }

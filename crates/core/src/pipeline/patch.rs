@@ -1,13 +1,14 @@
-//! Audit → graft → edits → the package as it will be, read back.
+//! Audit → graft → edits: what is to change in a package.
 
 use std::sync::Arc;
 
 use super::Engine;
+use super::guard::guarded;
 use crate::parallel::parallel_map;
 use crate::wheel::{Scheme, install_path};
 use crate::{
     Artifact, Audit, ByteSource, Bytes, Context, Edit, Error, FactsCache, Files, GraftedLib, Locate as _,
-    Location, Options, PackagePath, PatchKind, Repairer, Result, Role, Subject, Target, Which, apply, graft,
+    Location, PackagePath, PatchKind, Repairer, Result, Status, Subject, Target, Which, apply, edit, graft,
 };
 
 /// A package with its audit and what is to change in it; nothing is written yet.
@@ -30,24 +31,6 @@ impl Plan {
     }
 }
 
-/// A package as it will be.
-pub struct Repaired {
-    files: Files,
-    set: Vec<Artifact>,
-}
-
-impl Repaired {
-    /// The bytes of the binary at `path`, which the backend takes note of when they are made, so that the read-back
-    /// need not make them again.
-    pub fn open(&self, path: &PackagePath, work: &Input<'_>) -> Result<Bytes> {
-        let missing = || Error::new("is not in the repaired package").at(path);
-        let found = self.files.find(&Location::Package(path.clone())).ok_or_else(missing)?;
-        let bytes = found.source.open()?;
-        work.backend.note(found.id, &bytes, work.cache).locate(path)?;
-        Ok(bytes)
-    }
-}
-
 /// What a plan is made of.
 pub struct Input<'a> {
     pub backend: &'static dyn Repairer,
@@ -57,10 +40,32 @@ pub struct Input<'a> {
     pub libs_dir: PackagePath,
     pub jobs: usize,
     pub cache: &'a FactsCache,
+    /// Asked after each call to the backend: fails when what must stay as it is did not.
+    pub watch: &'a (dyn Fn() -> Result<()> + Sync),
+    /// Whether the edits of what is predicted to stay are asked for too, to see that there are none.
+    pub distrusts: bool,
+}
+
+/// Watches nothing: a wheel is one open file that no backend has the path of.
+pub fn unwatched() -> Result<()> {
+    Ok(())
 }
 
 impl Input<'_> {
+    /// Calls the backend.
+    ///
+    /// # Errors
+    /// When the call fails or what is watched changed meanwhile, which says more of why.
+    pub fn ask<T>(&self, call: impl FnOnce(&'static dyn Repairer) -> Result<T>) -> Result<T> {
+        let answer = guarded(self.backend, call);
+        (self.watch)()?;
+        answer
+    }
+
     /// Audits the package.
+    ///
+    /// # Errors
+    /// When the backend fails or its audit is not of this package.
     pub fn audit(&self, engine: &Engine<'_>) -> Result<Audit> {
         let cx = Context {
             options: engine.options,
@@ -71,7 +76,30 @@ impl Input<'_> {
             cache: self.cache,
             jobs: self.jobs,
         };
-        self.backend.audit(self.artifacts, &cx)
+        self.checked_audit(self.artifacts, &cx)
+    }
+
+    /// The backend's audit of `set`, in which every index leads somewhere.
+    pub fn checked_audit(&self, set: &[Artifact], cx: &Context<'_>) -> Result<Audit> {
+        let mut audit = self.ask(|backend| backend.audit(set, cx))?;
+        if audit.artifacts.len() != set.len() {
+            return Err(fault(self.backend, "audits another number of files than it was given", None));
+        }
+        for (audited, given) in audit.artifacts.iter_mut().zip(set) {
+            audited.artifact = given.clone();
+        }
+        let leads_nowhere = |target: Target| match target {
+            Target::Artifact(index) => index >= audit.artifacts.len(),
+            Target::Library(index) => index >= audit.libraries.len(),
+            Target::Missing | Target::Removed => false,
+        };
+        let results = audit.artifacts.iter().map(|artifact| &artifact.result);
+        let mut needs =
+            results.chain(audit.libraries.iter().map(|lib| &lib.result)).flat_map(|result| &result.needs);
+        if let Some(need) = needs.find(|need| leads_nowhere(need.target)) {
+            return Err(fault(self.backend, "names a file that is not in its audit", Some(&need.name)));
+        }
+        Ok(audit)
     }
 
     /// Names what is carried and lets the backend make the edits.
@@ -101,39 +129,26 @@ impl Input<'_> {
             .chain(grafted.iter().map(Which::Grafted))
             .map(|which| Subject { audit: &audit, which })
             .collect();
-        let predicted = self.backend.patch_required(&audit, &kind)?;
-        if predicted.len() != subjects.len() {
-            return Err(fault(
-                self.backend,
-                "predicts for another number of files than it was asked for",
-                None,
-            ));
-        }
-        let sources = subjects.iter().map(|subject| match subject.which {
-            Which::Artifact(index) => audit.artifacts[index].artifact.source.clone(),
-            Which::Grafted(lib) => lib.source.clone(),
-        });
-        let work: Vec<(Subject<'_>, Arc<dyn ByteSource>)> = subjects
+        let predicted = self.predict(&audit, &kind)?;
+        let work: Vec<(Subject<'_>, bool)> = subjects
             .iter()
             .copied()
-            .zip(sources)
             .zip(predicted)
-            .filter(|(_, changes)| *changes)
-            .map(|(w, _)| w)
+            .filter(|(_, changes)| *changes || self.distrusts)
             .collect();
-        let patched = parallel_map(self.jobs, &work, |(subject, source)| -> Result<Patched> {
-            let old = source.open()?;
-            let edits = self.backend.patch(*subject, &old, &kind).locate(subject.path())?;
-            Ok(Patched::new(source.clone(), edits))
+        let patched = parallel_map(self.jobs, &work, |(subject, changes)| -> Result<Option<Patched>> {
+            let source = match subject.which {
+                Which::Artifact(index) => audit.artifacts[index].artifact.source.clone(),
+                Which::Grafted(lib) => lib.source.clone(),
+            };
+            let edits = self.edits(*subject, &source.open()?, &kind, *changes)?;
+            Ok((!edits.is_empty()).then(|| Patched::new(source, edits)))
         });
 
         let mut artifacts: Vec<Option<Arc<dyn ByteSource>>> = vec![None; audit.artifacts.len()];
         let mut libraries: Vec<Arc<dyn ByteSource>> = grafted.iter().map(|lib| lib.source.clone()).collect();
         for ((subject, _), patched) in work.iter().zip(patched) {
-            let patched = patched?;
-            if patched.edits.is_empty() {
-                continue;
-            }
+            let Some(patched) = patched? else { continue };
             match subject.which {
                 Which::Artifact(index) => artifacts[index] = Some(Arc::new(patched)),
                 Which::Grafted(lib) => {
@@ -153,6 +168,43 @@ impl Input<'_> {
             });
         }
         Ok(Plan { audit, grafted, artifacts, libraries, present })
+    }
+
+    /// Whether each subject will change: the artifacts in order, then what is grafted in order.
+    pub fn predict(&self, audit: &Audit, kind: &PatchKind<'_>) -> Result<Vec<bool>> {
+        let grafted = match kind {
+            PatchKind::Repair { grafted, .. } => grafted.len(),
+            PatchKind::Editable => 0,
+        };
+        let predicted = self.ask(|backend| backend.patch_required(audit, kind))?;
+        if predicted.len() != audit.artifacts.len() + grafted {
+            let what = "predicts for another number of files than it was asked for";
+            return Err(fault(self.backend, what, None));
+        }
+        Ok(predicted)
+    }
+
+    /// The edits of `old`, which fit it and were `predicted` if there are any. What is not active has none.
+    pub fn edits(
+        &self,
+        subject: Subject<'_>,
+        old: &[u8],
+        kind: &PatchKind<'_>,
+        predicted: bool,
+    ) -> Result<Vec<Edit>> {
+        let path = subject.path();
+        let wrong = |what: &str| Err(fault(self.backend, what, Some(&path.to_string())));
+        if !predicted && subject.result().status != Status::Active {
+            return Ok(Vec::new());
+        }
+        let edits = self.ask(|backend| backend.patch(subject, old, kind)).locate(path)?;
+        if let Err(why) = edit::check(old.len() as u64, &edits) {
+            return wrong(&format!("gives an edit that does not fit: {why}"));
+        }
+        if !predicted && !edits.is_empty() {
+            return wrong("predicts no change, but changes it");
+        }
+        Ok(edits)
     }
 
     /// Nothing in the package may stand where a library is carried to, but for a copy that an earlier repair carried
@@ -184,99 +236,9 @@ impl Input<'_> {
                     lib.original, lib.path
                 ))
                 .at(taken)
-                .hint("carry it to another directory: --lib-sdir, or --include LIB=DEST")
+                .hint("carry it to another directory: --lib-sdir (of a bundle --libs-dir), or --include LIB=DEST")
                 .into());
             }
-        }
-        Ok(())
-    }
-
-    /// The package as it will be.
-    pub fn repaired(&self, plan: &Plan) -> Repaired {
-        let mut files = self.files.clone();
-        let mut set = self.artifacts.to_vec();
-        for (artifact, patched) in set.iter_mut().zip(&plan.artifacts) {
-            if let Some(patched) = patched {
-                files.insert(artifact.path.clone(), patched.clone(), artifact.mode);
-                artifact.source = patched.clone();
-            }
-        }
-        set.retain(|artifact| !plan.grafted.iter().any(|lib| lib.path == artifact.path));
-        for (lib, source) in plan.grafted.iter().zip(&plan.libraries) {
-            files.insert(lib.path.clone(), source.clone(), lib.mode);
-            set.push(Artifact {
-                path: lib.path.clone(),
-                tree: PackagePath::root(),
-                origin: None,
-                source: source.clone(),
-                mode: lib.mode,
-                linked_paths: Vec::new(),
-            });
-        }
-        Repaired { files, set }
-    }
-
-    /// Audits the package as it will be: it must earn the same tags, need nothing from outside and be such that a
-    /// second repair changes nothing.
-    ///
-    /// # Errors
-    /// When it does not, which is a fault of the backend.
-    pub fn read_back(&self, engine: &Engine<'_>, plan: &Plan, repaired: &Repaired) -> Result<()> {
-        // What was carried is looked for in the package, not on the host again. A library that was kept out by the path
-        // that it was found at stays out, though no path leads to it now.
-        let kept_out = plan.audit.libraries.iter().filter(|lib| lib.role == Role::Excluded);
-        let options = Options {
-            exclude: engine.options.exclude.with_names(kept_out.flat_map(|lib| &lib.aliases))?,
-            include: Vec::new(),
-            lib_dirs: Vec::new(),
-            ..engine.options.clone()
-        };
-        let mut env = engine.env.clone();
-        env.retain(|name, _| !name.ends_with("LIBRARY_PATH"));
-        let cx = Context {
-            options: &options,
-            claimed_tags: self.claimed,
-            env: &env,
-            events: &crate::Silent,
-            files: &repaired.files,
-            cache: self.cache,
-            jobs: self.jobs,
-        };
-        let after = self.backend.audit(&repaired.set, &cx)?;
-        if let Some((_, lib)) = after.external().next() {
-            let who = needed_by(
-                &after,
-                |target| matches!(target, Target::Library(i) if after.libraries[i].name == lib.name),
-            );
-            return Err(fault(
-                self.backend,
-                &format!("the repaired package still needs {} from outside", lib.name),
-                who.first(),
-            ));
-        }
-        if let Some(missing) = after.missing.first() {
-            return Err(fault(
-                self.backend,
-                &format!("the repaired package does not find {}", missing.name),
-                missing.needed_by.first(),
-            ));
-        }
-        let kind = PatchKind::Repair { grafted: &[], libs_dir: &self.libs_dir, strip: engine.options.strip };
-        let again = self.backend.patch_required(&after, &kind)?;
-        if let Some((artifact, _)) = after.artifacts.iter().zip(again).find(|(_, again)| *again) {
-            let path = artifact.artifact.path.to_string();
-            return Err(fault(self.backend, "a second repair would change the file again", Some(&path)));
-        }
-        if after.tags != plan.audit.tags || after.tags_as_is != plan.audit.tags {
-            return Err(fault(
-                self.backend,
-                &format!(
-                    "the repaired package earns {} where {} was planned",
-                    list(&after.tags_as_is),
-                    list(&plan.audit.tags)
-                ),
-                None,
-            ));
         }
         Ok(())
     }
@@ -296,7 +258,7 @@ pub fn needed_by(audit: &Audit, leads: impl Fn(Target) -> bool) -> Vec<String> {
     names
 }
 
-fn missing(audit: &Audit) -> Error {
+pub fn missing(audit: &Audit) -> Error {
     let mut what = match audit.missing.as_slice() {
         [_] => "a library that must be carried was found nowhere".to_owned(),
         several => format!("{} libraries that must be carried were found nowhere", several.len()),
@@ -311,17 +273,13 @@ fn missing(audit: &Audit) -> Error {
         .hint("name the directory with --lib-dir, or leave a library to the target with --exclude NAME")
 }
 
-fn fault(backend: &dyn Repairer, what: &str, path: Option<&String>) -> anyhow::Error {
+pub fn fault(backend: &dyn Repairer, what: &str, path: Option<&String>) -> anyhow::Error {
     let error = Error::new(format!("{what} (the {} backend contradicts itself)", backend.about().name))
-        .hint("nothing was written; please report this with the wheel");
+        .hint("nothing was written; please report this with the input");
     match path {
         Some(path) => error.at(path).into(),
         None => error.into(),
     }
-}
-
-fn list(tags: &[String]) -> String {
-    if tags.is_empty() { "no tag".to_owned() } else { tags.join(".") }
 }
 
 /// Bytes with edits; made anew each time they are opened, so that no more of them is held than is in use.

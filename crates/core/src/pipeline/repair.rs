@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
+use super::guard::guarded;
 use super::package::{Binaries, WheelPackage};
-use super::patch::{Input, Plan, Repaired, needed_by};
-use super::{
-    CarriedReport, Engine, LeftAlone, Moved, Outcome, RepairReport, Sizes, WheelOptions, elect, shim,
-};
-use crate::sbom::{self, PackageDb};
+use super::patch::{Input, Plan, unwatched};
+use super::read_back::Repaired;
+use super::{Engine, LeftAlone, Moved, Outcome, RepairReport, Sizes, WheelOptions, carried, elect, shim};
+use crate::sbom;
 use crate::wheel::{
     Entry, Item, RecordEntry, Scheme, Timestamp, WheelName, WriteOptions, Writer, Written, copy, pack,
     write_members,
 };
-use crate::{Bytes, Error, Event, FactsCache, Files, Layout, Location, PackagePath, Result, Status, Target};
+use crate::{Bytes, Error, Event, FactsCache, Files, Layout, PackagePath, Result, Status, Target};
 
 /// Permission bits of the metadata files that are added.
 const PLAIN: u32 = 0o644;
@@ -49,15 +49,17 @@ pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> 
     report.backend = Some(backend.about().name);
 
     let cache = FactsCache::default();
+    let layout = Layout::Wheel { dist: package.name.dist(), suffix: wheel.lib_sdir.as_deref() };
     let work = Input {
         backend,
         files: &package.files,
         artifacts: &binaries.artifacts,
         claimed: package.name.platforms(),
-        libs_dir: backend
-            .libs_dir(&Layout::Wheel { dist: package.name.dist(), suffix: wheel.lib_sdir.as_deref() })?,
+        libs_dir: guarded(backend, |backend| backend.libs_dir(&layout))?,
         jobs: wheel.jobs,
         cache: &cache,
+        watch: &unwatched,
+        distrusts: false,
     };
     let plan = work.plan(engine, work.audit(engine)?)?;
     let change = Change::new(&package, &binaries, &plan, wheel)?;
@@ -209,24 +211,7 @@ impl<'a> Change<'a> {
         report.tags = self.name.platforms().to_vec();
         report.obstacles = audit.obstacles.clone();
         report.warnings.extend(audit.warnings.iter().cloned());
-        report.carried = self
-            .plan
-            .added()
-            .map(|(lib, _)| CarriedReport {
-                original: lib.original.clone(),
-                source: lib
-                    .libraries
-                    .first()
-                    .map(|i| audit.libraries[*i].real.to_string())
-                    .unwrap_or_default(),
-                path: lib.path.to_string(),
-                size: lib.source.size(),
-                needed_by: needed_by(
-                    audit,
-                    |t| matches!(t, Target::Library(i) if lib.libraries.contains(&i)),
-                ),
-            })
-            .collect();
+        report.carried = self.plan.carried().collect();
         for (index, (member, _)) in self.binaries.members.iter().enumerate() {
             let name = self.package.archive.members()[*member].name.clone();
             if self.moves(index) {
@@ -265,7 +250,7 @@ impl<'a> Change<'a> {
         wheel: &WheelOptions,
     ) -> Result<()> {
         let mut writer = Writer::create(&report.output)?;
-        let epoch = engine.env.get("SOURCE_DATE_EPOCH").and_then(|text| text.trim().parse::<u64>().ok());
+        let epoch = carried::epoch(engine);
         let time = epoch.map_or(Timestamp::EARLIEST, Timestamp::from_epoch);
         let repaired = work.repaired(self.plan);
         let (items, total) = self.items(time, work, &repaired)?;
@@ -331,8 +316,8 @@ impl<'a> Change<'a> {
         let replaced: Vec<usize> = self.replaced().collect();
 
         for (lib, source) in self.plan.added() {
-            let mode = (lib.mode | 0o644) & 0o755;
-            added.push((source.size(), Entry::file(lib.path.as_str(), mode, time), &lib.path));
+            let entry = Entry::file(lib.path.as_str(), carried::mode(lib.mode), time);
+            added.push((source.size(), entry, &lib.path));
         }
         for (index, member) in members.iter().enumerate() {
             if index == package.dist_info.record
@@ -386,38 +371,16 @@ impl Change<'_> {
         written: &[Written],
         timestamp: Option<u64>,
     ) -> Result<Vec<u8>> {
-        let audit = &self.plan.audit;
-        let owners = PackageDb::open(engine.options.sysroot.as_deref());
-        let grafted = &self.plan.grafted;
-        let mut carried = Vec::with_capacity(grafted.len());
-        for lib in grafted {
-            let Some(library) = lib.libraries.first().and_then(|index| audit.libraries.get(*index)) else {
-                continue;
-            };
-            let Location::Host(host_path) = &library.real else { continue };
-            let needs = library.result.needs.iter().filter_map(|need| match need.target {
-                Target::Library(index) => grafted.iter().position(|other| other.libraries.contains(&index)),
-                _ => None,
-            });
-            carried.push(sbom::Carried {
-                original: &lib.original,
-                carried_path: &lib.path,
-                sha256: lib.sha256,
-                carried_sha256: written.iter().find(|w| w.name == lib.path.as_str()).map(|w| w.sha256),
-                host_path,
-                version: None,
-                needs: needs.collect(),
-            });
-        }
+        let sha256 = |path: &PackagePath| written.iter().find(|w| w.name == path.as_str()).map(|w| w.sha256);
         let existing =
             self.package.archive.find(name).map(|index| self.package.archive.read(index)).transpose()?;
-        let wheel = sbom::WheelId {
+        let wheel = sbom::Described::Wheel(sbom::WheelId {
             name: self.package.name.dist(),
             version: self.package.name.version(),
             file_name: &self.name.to_string(),
             timestamp,
-        };
-        sbom::build(&wheel, &carried, &|path| owners.owner(path), existing.as_deref())
+        });
+        carried::document(engine, &wheel, &self.plan.bill(0, sha256), existing.as_deref())
     }
 }
 

@@ -12,6 +12,52 @@ use super::purl::{project_name, purl};
 use super::{PackageOwner, SBOM_FILE};
 use crate::{Error, PackagePath, Result};
 
+/// What the document describes.
+#[derive(Debug, Clone, Copy)]
+pub enum Described<'a> {
+    /// A wheel.
+    Wheel(WheelId<'a>),
+    /// A directory of programs and libraries.
+    Bundle {
+        /// The name of the whole.
+        name: &'a str,
+        /// As [`WheelId::timestamp`].
+        timestamp: Option<u64>,
+    },
+}
+
+impl Described<'_> {
+    fn component(&self) -> Component {
+        match self {
+            Described::Wheel(wheel) => {
+                let name = project_name(wheel.name);
+                let purl = purl("pypi", "", &name, wheel.version, &[("file_name", wheel.file_name)]);
+                Component {
+                    kind: "library",
+                    bom_ref: Some(purl.clone()),
+                    name,
+                    version: Some(wheel.version.to_owned()),
+                    purl: Some(purl),
+                    ..Component::default()
+                }
+            }
+            Described::Bundle { name, .. } => Component {
+                kind: "application",
+                bom_ref: Some(purl("generic", "", name, "", &[])),
+                name: (*name).to_owned(),
+                ..Component::default()
+            },
+        }
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        match self {
+            Described::Wheel(wheel) => wheel.timestamp,
+            Described::Bundle { timestamp, .. } => *timestamp,
+        }
+    }
+}
+
 /// The wheel that the document describes.
 #[derive(Debug, Clone, Copy)]
 pub struct WheelId<'a> {
@@ -46,20 +92,20 @@ pub struct Carried<'a> {
 
 /// The document, as JSON text; a function of its arguments and nothing else.
 ///
-/// `owners` tells the package that a host path belongs to. `existing` is the [`SBOM_FILE`] that the wheel has
+/// `owners` tells the package that a host path belongs to. `existing` is the [`SBOM_FILE`] that a wheel has
 /// already: what it lists is kept.
 ///
 /// # Errors
 /// When `existing` is no CycloneDX document.
 pub fn build(
-    wheel: &WheelId<'_>,
+    described: &Described<'_>,
     carried: &[Carried<'_>],
     owners: &dyn Fn(&Path) -> Option<PackageOwner>,
     existing: Option<&[u8]>,
 ) -> Result<Vec<u8>> {
     let existing = existing.map(Existing::parse).transpose()?.unwrap_or_default();
-    let name = project_name(wheel.name);
-    let wheel_purl = purl("pypi", "", &name, wheel.version, &[("file_name", wheel.file_name)]);
+    let component = described.component();
+    let root = component.bom_ref.clone().unwrap_or_default();
 
     let mut components = existing.components;
     let mut needs = existing.needs;
@@ -68,11 +114,11 @@ pub fn build(
         let bom_ref = lib.carried_path.as_str().to_owned();
         let refs = lib.needs.iter().filter_map(|&index| carried.get(index));
         let refs = refs.map(|needed| needed.carried_path.as_str().to_owned()).collect();
-        components.insert(bom_ref.clone(), component(lib, owners(lib.host_path)));
+        components.insert(bom_ref.clone(), carried_component(lib, owners(lib.host_path)));
         needs.insert(bom_ref.clone(), refs);
         carried_refs.insert(bom_ref);
     }
-    needs.insert(wheel_purl.clone(), carried_refs);
+    needs.insert(root, carried_refs);
 
     let mut document = Document {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -81,7 +127,7 @@ pub fn build(
         serial_number: None,
         version: 1,
         metadata: Metadata {
-            timestamp: wheel.timestamp.and_then(rfc3339),
+            timestamp: described.timestamp().and_then(rfc3339),
             tools: Tools {
                 components: [Component {
                     kind: "application",
@@ -90,14 +136,7 @@ pub fn build(
                     ..Component::default()
                 }],
             },
-            component: Component {
-                kind: "library",
-                bom_ref: Some(wheel_purl.clone()),
-                name,
-                version: Some(wheel.version.to_owned()),
-                purl: Some(wheel_purl),
-                ..Component::default()
-            },
+            component,
         },
         components: components.into_values().collect(),
         dependencies: needs
@@ -111,7 +150,7 @@ pub fn build(
     Ok(text)
 }
 
-fn component(lib: &Carried<'_>, owner: Option<PackageOwner>) -> Value {
+fn carried_component(lib: &Carried<'_>, owner: Option<PackageOwner>) -> Value {
     let mut properties = Vec::new();
     if let Some(sha256) = &lib.carried_sha256 {
         properties.push(Property::new("spokeshave:carried:sha256", hex(sha256)));

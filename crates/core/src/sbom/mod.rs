@@ -14,7 +14,7 @@ mod rpm;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Carried, WheelId, build};
+pub use document::{Carried, Described, WheelId, build};
 pub use owner::{PackageDb, PackageOwner};
 
 /// The document's place below a wheel's `.dist-info` directory.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{Carried, PackageOwner, WheelId, build};
+use super::{Carried, Described, PackageOwner, WheelId, build};
 use crate::PackagePath;
 
 const WHEEL: WheelId<'_> = WheelId {
@@ -41,7 +41,7 @@ fn owner(_: &Path) -> Option<PackageOwner> {
 fn two_libraries(existing: Option<&[u8]>) -> Vec<u8> {
     let (greet, text) = (path("demo.libs/libgreet-07070707.so.1"), path("demo.libs/libtext-07070707.so.2"));
     let carried = [lib("libgreet.so.1", &greet, &[1]), lib("libtext.so.2", &text, &[])];
-    build(&WHEEL, &carried, &owner, existing).unwrap()
+    build(&Described::Wheel(WHEEL), &carried, &owner, existing).unwrap()
 }
 
 fn path(text: &str) -> PackagePath {
@@ -72,7 +72,9 @@ fn assert_valid(document: &[u8]) {
 #[test]
 fn obeys_the_schema() {
     assert_valid(&two_libraries(None));
-    assert_valid(&build(&WheelId { timestamp: None, ..WHEEL }, &[], &|_| None, None).unwrap());
+    assert_valid(
+        &build(&Described::Wheel(WheelId { timestamp: None, ..WHEEL }), &[], &|_| None, None).unwrap(),
+    );
 }
 
 #[test]
@@ -101,7 +103,8 @@ fn a_second_repair_keeps_what_the_first_one_carried() {
     let first = two_libraries(None);
     let zip = path("demo.libs/libzip-07070707.so.5");
     let wheel = WheelId { file_name: "Demo_Pkg-1.0+local-cp39-abi3-manylinux_2_28_x86_64.whl", ..WHEEL };
-    let second = build(&wheel, &[lib("libzip.so.5", &zip, &[])], &|_| None, Some(&first)).unwrap();
+    let second =
+        build(&Described::Wheel(wheel), &[lib("libzip.so.5", &zip, &[])], &|_| None, Some(&first)).unwrap();
     assert_valid(&second);
     let second = parse(&second);
     let files: Vec<_> = refs(&second["components"], "name");
@@ -118,11 +121,11 @@ fn a_second_repair_keeps_what_the_first_one_carried() {
 #[test]
 fn a_damaged_document_is_refused() {
     for bad in ["", "[]", "{\"bomFormat\":\"SPDX\"}", "\u{0}", &"[".repeat(100_000)] {
-        let error = build(&WHEEL, &[], &|_| None, Some(bad.as_bytes())).unwrap_err();
+        let error = build(&Described::Wheel(WHEEL), &[], &|_| None, Some(bad.as_bytes())).unwrap_err();
         assert!(error.to_string().starts_with("sboms/spokeshave.cdx.json: not "), "{error}");
     }
     for odd in ["{}", "{\"components\":3,\"dependencies\":[{}]}", "{\"components\":[3,{}],\"metadata\":[]}"] {
         let odd = odd.replacen('{', "{\"bomFormat\":\"CycloneDX\",", 1).replace(",}", "}");
-        build(&WHEEL, &[], &|_| None, Some(odd.as_bytes())).unwrap();
+        build(&Described::Wheel(WHEEL), &[], &|_| None, Some(odd.as_bytes())).unwrap();
     }
 }

@@ -13,15 +13,13 @@ use crate::facts::ElfFacts;
 use crate::search::{Around, Environment, LOADED, Paths, SIBLING};
 use crate::target::Libc;
 
-/// Reads the facts of every artifact, in order. Those of the package's members are kept in
-/// [`Context::cache`]; the path of a build output says nothing of its bytes after the patch.
+/// Reads the facts of every artifact, in order. Those of the package's members are kept in [`Context::cache`].
 ///
 /// # Errors
 /// When one can't be read or is damaged; the error names it.
 pub fn read_artifacts(set: &[Artifact], cx: &Context<'_>) -> Result<Vec<Arc<ElfFacts>>> {
     let read = |artifact: &Artifact| -> Result<Arc<ElfFacts>> {
-        let location = artifact.location();
-        let member = cx.files.find(&location).filter(|_| artifact.origin.is_none()).map(|found| found.id);
+        let member = cx.files.find(&Location::Package(artifact.path.clone())).map(|found| found.id);
         if let Some(facts) = member.as_ref().and_then(|id| cx.cache.get::<ElfFacts>(id)) {
             return Ok(facts);
         }
@@ -78,6 +76,8 @@ pub(super) struct Builder<'a> {
     /// The artifacts that were part of a load.
     reached: HashSet<usize>,
     artifacts: usize,
+    /// Whether the artifacts are build outputs, which will lie elsewhere, next to each other.
+    pub(super) moves: bool,
 }
 
 /// One load: a root and what it brings into the process.
@@ -110,6 +110,7 @@ impl<'a> Builder<'a> {
             paths: Vec::new(),
             reached: HashSet::new(),
             artifacts: set.len().min(facts.len()),
+            moves: set.iter().any(|artifact| artifact.origin.is_some()),
         };
         for (index, (artifact, facts)) in set.iter().zip(facts).enumerate() {
             let location = artifact.location();

@@ -27,7 +27,17 @@ const MUSL_OWN: [&str; 7] = ["libc.", "libpthread.", "librt.", "libm.", "libdl."
 
 impl Builder<'_> {
     /// Searches `name` for the node `from`, whose chain of search paths is `chain`.
+    ///
+    /// Build outputs that are named together belong together, whatever a search path of the build's directories or a
+    /// copy that is installed on this host says.
     pub(super) fn search(&mut self, name: &str, from: Option<usize>, chain: &[Arc<Paths>]) -> Result<Search> {
+        if self.moves {
+            let mut search = Search::default();
+            self.by_sibling(name, from, &mut search);
+            if search.to.is_some() {
+                return Ok(search);
+            }
+        }
         let mut search = self.search_by_rules(name, from, chain)?;
         if search.to.is_none() {
             self.by_sibling(name, from, &mut search);
