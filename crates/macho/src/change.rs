@@ -16,6 +16,9 @@ pub struct SliceChanges {
 pub struct Changes {
     /// Per slice.
     pub slices: Vec<SliceChanges>,
+    /// The file's name as it will be: what the identifier of a new signature is made of when there was none. No change
+    /// by itself.
+    pub file_name: String,
 }
 
 impl SliceChanges {

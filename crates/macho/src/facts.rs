@@ -1,13 +1,11 @@
 //! What is read from a Mach-O file once, kept small, and used by search, tags and planner.
 
-/// A processor, as `mach/machine.h` numbers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Arch {
-    /// `cputype`.
-    pub cputype: u32,
-    /// `cpusubtype`, the capability bits (`CPU_SUBTYPE_MASK`) included.
-    pub cpusubtype: u32,
-}
+mod arch;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use arch::Arch;
 
 /// Which load command names a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,8 +53,32 @@ pub struct SignatureFacts {
     pub identity: bool,
 }
 
+/// How a load command that holds a name is laid out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NameSlot {
+    /// `cmdsize`.
+    pub cmdsize: u32,
+    /// Where in the command the name begins.
+    pub name_offset: u32,
+}
+
+/// What the header budget counts with: see [`crate::budget`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandLayout {
+    /// Load commands are padded to 8 bytes; 32-bit ones to 4.
+    pub is_64: bool,
+    /// That of [`Slice::id`].
+    pub id: Option<NameSlot>,
+    /// Those of [`Slice::dylibs`].
+    pub dylibs: Vec<NameSlot>,
+    /// Those of [`Slice::rpaths`].
+    pub rpaths: Vec<NameSlot>,
+    /// Whether there is an `LC_CODE_SIGNATURE`.
+    pub code_signature: bool,
+}
+
 /// One slice; a thin file has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
     /// Its processor.
     pub arch: Arch,
@@ -72,7 +94,7 @@ pub struct Slice {
     pub id: Option<Dylib>,
     /// The libraries that it names, in file order.
     pub dylibs: Vec<(DylibKind, Dylib)>,
-    /// `LC_RPATH`, in file order.
+    /// `LC_RPATH`, in file order, duplicates included.
     pub rpaths: Vec<String>,
     /// The oldest system that it runs on; of several platforms (zippered) all.
     pub min_os: Vec<MinOs>,
@@ -80,8 +102,11 @@ pub struct Slice {
     pub uuid: Option<[u8; 16]>,
     /// The embedded signature, if there is one.
     pub signature: Option<SignatureFacts>,
-    /// Bytes between the last load command and the first section: what new load commands may take.
+    /// Bytes between the last load command and the first section: what new load commands may take. Only those that are
+    /// zero count.
     pub header_room: u32,
+    /// How its load commands are laid out.
+    pub layout: CommandLayout,
 }
 
 /// What is read from a Mach-O file.

@@ -4,8 +4,13 @@
 //! names the missing backend.
 
 mod change;
+mod edit;
 mod facts;
+#[doc(hidden)]
+pub mod fuzzing;
+mod image;
 pub mod sign;
 
 pub use change::{Changes, SliceChanges};
-pub use facts::{Arch, Dylib, DylibKind, MachoFacts, MinOs, SignatureFacts, Slice};
+pub use edit::{Budget, budget};
+pub use facts::{Arch, CommandLayout, Dylib, DylibKind, MachoFacts, MinOs, NameSlot, SignatureFacts, Slice};

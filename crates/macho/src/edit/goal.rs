@@ -1,0 +1,85 @@
+//! What the load commands with names are to say, and how many bytes that takes.
+
+use super::rpath::{Step, steps};
+use crate::change::SliceChanges;
+use crate::facts::{NameSlot, Slice};
+
+/// Bytes of an `rpath_command` before its path.
+pub(super) const RPATH_HEADER: u32 = 12;
+/// Bytes of an `LC_CODE_SIGNATURE` command.
+pub(super) const SIGNATURE_COMMAND: u32 = 16;
+
+/// The changes of a slice, without those that it is already as.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Goal<'a> {
+    /// The new name of `LC_ID_DYLIB`.
+    pub id: Option<&'a str>,
+    /// The new name of each library, in the order of [`Slice::dylibs`].
+    pub dylibs: Vec<Option<&'a str>>,
+    /// What becomes of the `LC_RPATH` commands.
+    pub rpaths: Vec<Step<'a>>,
+    /// Whether an `LC_CODE_SIGNATURE` command is to be added.
+    pub adds_signature: bool,
+}
+
+impl<'a> Goal<'a> {
+    /// What `changes` ask of `slice`; `None` when it is that way already.
+    pub fn of(slice: &Slice, changes: &'a SliceChanges) -> Option<Self> {
+        let other = |new: &&'a str, old: &str| *new != old;
+        let id = slice.id.as_ref().zip(changes.id.as_deref());
+        let id = id.and_then(|(old, new)| Some(new).filter(|new| other(new, &old.name)));
+        let renamed = |old: &str| {
+            let (_, new) = changes.dylibs.iter().find(|(from, _)| from == old)?;
+            Some(new.as_str()).filter(|new| other(new, old))
+        };
+        let dylibs: Vec<_> = slice.dylibs.iter().map(|(_, dylib)| renamed(&dylib.name)).collect();
+        let rpaths = match &changes.rpaths {
+            Some(new) => steps(&slice.rpaths, new),
+            None => slice.rpaths.iter().map(|_| Step::Keep).collect(),
+        };
+        let keeps_rpaths = rpaths.iter().all(|step| *step == Step::Keep);
+        if id.is_none() && dylibs.iter().all(Option::is_none) && keeps_rpaths {
+            return None;
+        }
+        let adds_signature = slice.arch.must_be_signed() && !slice.layout.code_signature;
+        Some(Goal { id, dylibs, rpaths, adds_signature })
+    }
+
+    /// How many bytes the load commands grow by.
+    pub fn growth(&self, slice: &Slice) -> i64 {
+        let layout = &slice.layout;
+        let size = |header: u32, name: &str| command_size(header, name, layout.is_64) as i64;
+        let renamed = |slot: &NameSlot, name: &str| size(slot.name_offset, name) - i64::from(slot.cmdsize);
+        let mut growth = 0;
+        if let Some((slot, name)) = layout.id.as_ref().zip(self.id) {
+            growth += renamed(slot, name);
+        }
+        for (slot, name) in layout.dylibs.iter().zip(&self.dylibs) {
+            growth += name.map_or(0, |name| renamed(slot, name));
+        }
+        let mut old = layout.rpaths.iter();
+        for step in &self.rpaths {
+            growth += match step {
+                Step::Insert(path) => size(RPATH_HEADER, path),
+                Step::Keep => old.next().map_or(0, |_| 0),
+                Step::Drop => old.next().map_or(0, |slot| -i64::from(slot.cmdsize)),
+            };
+        }
+        growth + if self.adds_signature { i64::from(SIGNATURE_COMMAND) } else { 0 }
+    }
+
+    /// The names that will be written.
+    pub fn new_names(&self) -> impl Iterator<Item = &'a str> {
+        let rpaths = self.rpaths.iter().filter_map(|step| match step {
+            Step::Insert(path) => Some(*path),
+            Step::Keep | Step::Drop => None,
+        });
+        self.id.into_iter().chain(self.dylibs.iter().flatten().copied()).chain(rpaths)
+    }
+}
+
+/// The size in bytes of a command whose name begins behind a header of that size: with its NUL, padded.
+pub(super) fn command_size(header: u32, name: &str, is_64: bool) -> u64 {
+    let align = if is_64 { 8 } else { 4 };
+    (u64::from(header) + name.len() as u64 + 1).next_multiple_of(align)
+}
