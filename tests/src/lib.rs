@@ -8,18 +8,25 @@
 
 mod arch;
 mod bench;
+mod cargo;
 mod cc;
 mod dynamic;
 mod libs;
+mod macho;
+pub mod mounts;
 mod python;
 mod run;
+pub mod snapshot;
+pub mod strace;
 mod wheel;
 
 pub use arch::{ARCHES, Arch};
 pub use bench::Bench;
+pub use cargo::Project;
 pub use cc::Cc;
 pub use dynamic::Dynamic;
 pub use libs::{ALPHA, Libs};
+pub use macho::{Macho, MachoSignature, MachoSlice};
 pub use python::{MAPS, Venv, python};
 pub use run::{Outcome, run};
 pub use wheel::{Tree, Wheel};

@@ -1,0 +1,123 @@
+//! Mach-O files as readers see them that share no code with us, and their functions run by an emulator.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::{python, run};
+
+/// A Mach-O file as `tools/check_macho.py` reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Macho {
+    /// Where it is.
+    pub path: String,
+    /// Whether it has a fat header.
+    pub fat: bool,
+    /// What is wrong with it: layout, signature, or a reader that reads other names than the others.
+    pub errors: Vec<String>,
+    /// Its slices, in file order.
+    pub slices: Vec<MachoSlice>,
+}
+
+/// One slice; digests are SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct MachoSlice {
+    /// `x86_64`, `arm64`, `arm64e`, …
+    pub arch: String,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// `filetype`.
+    pub filetype: u32,
+    /// `LC_ID_DYLIB`: name, current version, compatibility version.
+    pub id: Option<(String, String, String)>,
+    /// `LC_*_DYLIB`: kind (`LOAD_DYLIB`, `LOAD_WEAK_DYLIB`, …), name, versions.
+    pub dylibs: Vec<(String, String, String, String)>,
+    /// `LC_RPATH`.
+    pub rpaths: Vec<String>,
+    /// `LC_UUID` in hexadecimal.
+    pub uuid: Option<String>,
+    /// Platform and least version of `LC_BUILD_VERSION` and `LC_VERSION_MIN_MACOSX`.
+    pub min_os: Vec<(u32, String)>,
+    /// All load commands, in order.
+    pub commands: Vec<String>,
+    /// Those that a repair leaves alone, and digests of their bytes (without `__LINKEDIT`'s sizes).
+    pub kept_commands: Vec<(String, String)>,
+    /// Segment and section name, and the contents' digest.
+    pub sections: BTreeMap<String, String>,
+    /// The digest of `__LINKEDIT` up to the signature.
+    pub linkedit: Option<String>,
+    /// Bytes behind `__LINKEDIT`.
+    pub after_linkedit: i64,
+    /// The signature.
+    pub signature: Option<MachoSignature>,
+    /// The digest of the whole slice.
+    pub sha256: String,
+}
+
+/// An embedded signature, whose hashes are right if the file has no errors.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct MachoSignature {
+    /// Of the last code directory.
+    pub identifier: String,
+    /// The team of the identity.
+    pub team: Option<String>,
+    /// 0x2 ad-hoc, 0x20000 linker-signed.
+    pub flags: u32,
+    /// Bytes of a page.
+    pub page: u32,
+    /// `sha1`, `sha256`: one a code directory.
+    pub hashes: Vec<String>,
+    /// The digests of the code directories.
+    pub directories: Vec<String>,
+    /// Bytes of the CMS signature; 0 for ad-hoc ones.
+    pub cms: u32,
+    /// The superblob's bytes.
+    pub length: u32,
+    /// `datasize`: what is reserved for it.
+    pub room: u32,
+    /// The requirements' blob in hexadecimal.
+    pub requirements: String,
+    /// The entitlements' XML.
+    pub entitlements: String,
+    /// The entitlements' DER in hexadecimal.
+    pub entitlements_der: String,
+    /// Hashes of the special slots that are set.
+    pub special: BTreeMap<String, String>,
+}
+
+impl Macho {
+    /// Reads files, whatever is wrong with them.
+    #[track_caller]
+    pub fn read<P: AsRef<Path>>(paths: &[P]) -> Vec<Macho> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/check_macho.py");
+        let paths = paths.iter().map(|path| path.as_ref().to_str().unwrap());
+        serde_json::from_str(&run(python(), std::iter::once(script).chain(paths))).unwrap()
+    }
+
+    /// Reads a file that must be right.
+    #[track_caller]
+    pub fn of(path: &Path) -> Macho {
+        let macho = Macho::read(&[path]).pop().unwrap();
+        assert!(macho.errors.is_empty(), "{}: {:#?}", macho.path, macho.errors);
+        macho
+    }
+
+    /// The slice for this processor.
+    #[track_caller]
+    pub fn slice(&self, arch: &str) -> &MachoSlice {
+        match self.slices.iter().find(|slice| slice.arch == arch) {
+            Some(slice) => slice,
+            None => panic!("{} has no slice for {arch}", self.path),
+        }
+    }
+}
+
+impl MachoSlice {
+    /// The names of the libraries that it asks for.
+    pub fn names(&self) -> Vec<&str> {
+        self.dylibs.iter().map(|(_, name, _, _)| name.as_str()).collect()
+    }
+}
