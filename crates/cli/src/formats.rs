@@ -102,6 +102,12 @@ pub fn explain(error: anyhow::Error, input: &Path, backends: &[&'static dyn Repa
     Error::new(format!("{subject}; {missing}")).at(input.display()).hint(hint).into()
 }
 
+/// As [`explain`], if the error is about `input`, which is one of several.
+pub fn explain_at(error: anyhow::Error, input: &Path, backends: &[&'static dyn Repairer]) -> anyhow::Error {
+    let about = core_error(&error).and_then(|core| core.path.as_deref());
+    if about == Some(&*input.to_string_lossy()) { explain(error, input, backends) } else { error }
+}
+
 /// The platform tags that a wheel's file name claims; none for any other file.
 pub fn platform_tags(input: &Path) -> Vec<String> {
     let name = input.file_name().unwrap_or_default().to_string_lossy();

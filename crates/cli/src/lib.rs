@@ -4,11 +4,13 @@
 //!
 //! 1. `args` declares the options, those of the backends included, and turns them into the engine's.
 //! 2. `command` has one file per subcommand.
-//! 3. `render` turns reports into text.
-//! 4. `terminal` writes it: broken pipes, errors with hints, events, the progress bar.
-//! 5. `formats` is the one table that names formats which no linked backend may know.
+//! 3. `cargo` runs cargo and finds out what it built.
+//! 4. `render` turns reports into text.
+//! 5. `terminal` writes it: broken pipes, errors with hints, events, the progress bar.
+//! 6. `formats` is the one table that names formats which no linked backend may know.
 
 mod args;
+mod cargo;
 mod command;
 mod exit;
 mod formats;
@@ -16,6 +18,7 @@ mod inputs;
 mod render;
 mod terminal;
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -36,20 +39,36 @@ use spokeshave_pe as _;
 
 /// Runs the program on the process's own arguments and environment.
 pub fn main() -> ExitCode {
-    let exit = run().unwrap_or_else(|error| {
+    finish(std::env::args_os().collect())
+}
+
+/// The same as `cargo spokeshave`: cargo's word for it is dropped and the arguments are those of `spokeshave cargo`.
+pub fn cargo_main() -> ExitCode {
+    let mut given = std::env::args_os().skip(1).peekable();
+    given.next_if(|word| word == "spokeshave");
+    finish(["spokeshave".into(), "cargo".into()].into_iter().chain(given).collect())
+}
+
+fn finish(arguments: Vec<OsString>) -> ExitCode {
+    let exit = run(arguments).unwrap_or_else(|error| {
         terminal::print_error(&error);
         Exit::Failed
     });
     exit.into()
 }
 
-fn run() -> Result<Exit> {
+fn run(arguments: Vec<OsString>) -> Result<Exit> {
     // Help and completions are there even if no backend is.
     let backends = spokeshave_core::backends();
     let declared = backends.as_deref().unwrap_or_default();
     let command = args::with_backends(Cli::command(), declared)?;
-    let parsed = command.clone().color(args::color_of(std::env::args_os())).try_get_matches();
-    let (cli, matches) = match parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches))) {
+    let coloured = command.clone().color(args::color_of(arguments.iter().cloned()));
+    let parsed = coloured.clone().try_get_matches_from(arguments).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        cli.check(coloured)?;
+        Ok((cli, matches))
+    });
+    let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(usage) => return print_usage(&usage),
     };
@@ -59,6 +78,9 @@ fn run() -> Result<Exit> {
     let mut out = Output::stdout();
     let exit = match &cli.command {
         Command::Repair(args) => command::repair(args, &backends?, given, &cli.terminal, &mut out),
+        Command::Bundle(args) => command::bundle(args, &backends?, given, &cli.terminal, &mut out),
+        Command::Cargo(args) => command::cargo(args, &backends?, given, &cli.terminal, &mut out),
+        Command::Editable(args) => command::editable(args, &backends?, &cli.terminal, &mut out),
         Command::Show(args) => command::show(args, &backends?, given, &cli.terminal, &mut out),
         Command::Tree(args) => command::tree(args, &backends?, given, &cli.terminal, &mut out),
         Command::Backends(args) => command::backends(args, &backends?, &mut out),

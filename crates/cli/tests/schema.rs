@@ -34,6 +34,24 @@ fn every_json_output_matches_its_schema() {
     assert!(repaired.lines().last().unwrap().contains(r#""outcome":"repaired""#), "{repaired}");
     valid("repair", &repaired);
 
+    let program = bench.path("program");
+    libs.program(&program, &[]);
+    let program = program.to_str().unwrap();
+    for (args, code) in [
+        (&["-l", libs.dir(), program][..], 0),
+        (&["-l", libs.dir(), "--dry-run", program], 0),
+        (&["absent"], 1),
+    ] {
+        let bundled =
+            bench.spokeshave([&["bundle", "--json", "-o", "dist"], args].concat()).exits(code).stdout;
+        assert_eq!(bundled.lines().count(), 1, "{bundled}");
+        valid("bundle", &bundled);
+    }
+    for (input, code) in [(program, 0), ("absent", 1)] {
+        let copied = ["editable", "--json", "--linked-path", libs.dir(), "-o", "copy", input];
+        valid("editable", &bench.spokeshave(copied).exits(code).stdout);
+    }
+
     for command in ["show", "tree"] {
         let found = [command, "--json", "-l", libs.dir(), wheel, "absent", env!("CARGO_BIN_EXE_spokeshave")];
         let found = bench.spokeshave(found).exits(1).stdout;

@@ -30,6 +30,24 @@ fn every_option_of_the_manual_is_there() {
 }
 
 #[test]
+fn every_option_for_build_outputs_is_there() {
+    let shared = "--dist-name --artifact-dir --libs-dir --linked-path --mode --lib-dir --sysroot --plat --exclude --include \
+                  --no-mangle --mangle-included --strip --no-sbom --dry-run --jobs --json --ldpaths --output";
+    for (command, options) in
+        [("bundle", shared), ("cargo", shared), ("editable", "--linked-path --output --json")]
+    {
+        let help = spokeshave(&[command, "--help"]).exits(0).stdout;
+        for option in options.split_whitespace() {
+            assert!(help.contains(option), "{option} is not in\n{help}");
+        }
+        assert!(help.contains("-o,"), "{help}");
+    }
+    let cargo =
+        Outcome::of(Command::new(env!("CARGO_BIN_EXE_cargo-spokeshave")).args(["spokeshave", "--help"]));
+    assert_eq!(cargo.exits(0).stdout, spokeshave(&["cargo", "--help"]).stdout);
+}
+
+#[test]
 fn backends_declare_their_own_options() {
     let help = spokeshave(&["tree", "--help"]).exits(0).stdout;
     let (ours, elf) = help.split_once("Options for elf:").expect(&help);
@@ -52,6 +70,14 @@ fn usage_errors_exit_2() {
         .exits(2)
         .complains(&["--include", "climbs out"]);
     spokeshave(&["repair", "--sysroot", "no/such/place", "x.whl"]).exits(2).complains(&["no such directory"]);
+    spokeshave(&["bundle", "-o", "dist"]).exits(2).complains(&["<BINARY>"]);
+    spokeshave(&["bundle", "app"]).exits(2).complains(&["--output <DIR>"]);
+    spokeshave(&["bundle", "-o", "dist", "--mode", "chek", "app"]).exits(2).complains(&["'check'"]);
+    spokeshave(&["bundle", "-o", "dist", "--artifact-dir", "/bin", "app"])
+        .exits(2)
+        .complains(&["absolute path"]);
+    spokeshave(&["cargo", "--libs-dri", "x", "--", "build"]).exits(2).complains(&["'--libs-dir'"]);
+    spokeshave(&["editable", "app"]).exits(2).complains(&["--output <FILE>"]);
     spokeshave(&["completions", "tcsh"]).exits(2).complains(&["zsh"]);
 }
 

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use spokeshave_core::{Error, OptionSpec, OptionValue, OptionValues, Repairer, Result};
 
-const SUBCOMMANDS: [&str; 3] = ["repair", "show", "tree"];
+const SUBCOMMANDS: [&str; 5] = ["repair", "bundle", "cargo", "show", "tree"];
 
 /// An option and the backends that declare it.
 struct Declared {

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 use spokeshave_core::pipeline::WheelOptions;
 use spokeshave_core::{Globs, Include, OptionValues, Options, Result};
 
-use super::values;
+use super::{BundleArgs, CargoArgs, EditableArgs, ModeArg, values};
 
 /// Makes native binaries portable: finds the shared libraries that a wheel needs and its target will not have,
 /// carries copies of them along, and rewrites the references. On any host for any target, with no other program
@@ -24,6 +24,19 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What the single options can't check. `command` is what they were parsed with.
+    pub fn check(&self, mut command: clap::Command) -> Result<(), clap::Error> {
+        match &self.command {
+            Command::Bundle(args) if args.output.is_none() && args.settings.mode != ModeArg::Check => {
+                let missing = "a bundle needs a place: --output <DIR> is missing";
+                Err(command.error(clap::error::ErrorKind::MissingRequiredArgument, missing))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How to talk.
@@ -46,6 +59,12 @@ pub struct TerminalArgs {
 pub enum Command {
     /// Carry the libraries that wheels need into them and give them the tag they earn
     Repair(RepairArgs),
+    /// Make a directory of programs and shared libraries that runs anywhere: with them what they need
+    Bundle(BundleArgs),
+    /// Run cargo and bundle what it builds
+    Cargo(CargoArgs),
+    /// Copy a program or shared library so that it finds at run time what it was linked with
+    Editable(EditableArgs),
     /// Say which platform tag an input earns and why no better one
     Show(ShowArgs),
     /// Print the dependency tree: where each library was found, by which rule
@@ -71,12 +90,9 @@ pub struct RepairArgs {
     /// Keep the platform tags of the file name and of WHEEL as they are
     #[arg(long)]
     pub no_update_tags: bool,
-    /// Carried libraries that keep their name, by soname or file name (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = values::glob)]
-    pub no_mangle: Vec<String>,
-    /// Give a hashed name to what `--include` brings, too
-    #[arg(long)]
-    pub mangle_included: bool,
+    /// What carried libraries are called.
+    #[command(flatten)]
+    pub mangle: MangleArgs,
     /// Suffix of the directory for the carried libraries, after the distribution's name [default: the backend's, as
     /// `.libs`]
     #[arg(short = 'L', long, value_name = "SUFFIX")]
@@ -173,6 +189,22 @@ pub struct SearchArgs {
     pub include: Vec<Include>,
 }
 
+/// What carried libraries are called.
+#[derive(Debug, Args)]
+pub struct MangleArgs {
+    /// Carried libraries that keep their name, by soname or file name (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = values::glob)]
+    pub no_mangle: Vec<String>,
+    /// Give a hashed name to what `--include` brings, too
+    #[arg(long)]
+    pub mangle_included: bool,
+}
+
+/// Worker threads: as many as asked for, else as many as there are processors.
+pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
 impl SearchArgs {
     /// What is odd about the values but may be meant.
     pub fn warnings(&self) -> Vec<String> {
@@ -198,8 +230,8 @@ impl RepairArgs {
     /// The engine's options for a repair.
     pub fn options(&self, backend: OptionValues) -> Result<Options> {
         Ok(Options {
-            mangle_included: self.mangle_included,
-            no_mangle: Globs::new(&self.no_mangle)?,
+            mangle_included: self.mangle.mangle_included,
+            no_mangle: Globs::new(&self.mangle.no_mangle)?,
             strip: self.strip,
             ..self.search.options(backend)?
         })
@@ -207,7 +239,6 @@ impl RepairArgs {
 
     /// What concerns only wheels.
     pub fn wheel_options(&self) -> WheelOptions {
-        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
         WheelOptions {
             wheel_dir: self.wheel_dir.clone(),
             lib_sdir: self.lib_sdir.clone(),
@@ -215,7 +246,7 @@ impl RepairArgs {
             compression_level: self.compression_level,
             sbom: !self.no_sbom,
             dry_run: self.dry_run,
-            jobs: jobs.map_or(1, NonZeroUsize::get),
+            jobs: jobs(self.jobs),
             taken: BTreeSet::new(),
         }
     }

@@ -2,10 +2,13 @@
 
 mod backend;
 mod cli;
+mod outputs;
 mod values;
 
 pub use backend::{backend_values, with_backends};
 pub use cli::{
-    BackendsArgs, Cli, Command, CompletionsArgs, RepairArgs, SearchArgs, ShowArgs, TerminalArgs, TreeArgs,
+    BackendsArgs, Cli, Command, CompletionsArgs, MangleArgs, RepairArgs, SearchArgs, ShowArgs, TerminalArgs,
+    TreeArgs, jobs,
 };
+pub use outputs::{BundleArgs, BundleSettings, CargoArgs, EditableArgs, ModeArg};
 pub use values::color_of;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ColorChoice, ValueEnum as _};
-use spokeshave_core::Globs;
+use spokeshave_core::{Globs, PackagePath};
 
 /// A directory that is there, as an absolute path: what lies below it is told by the beginning of its path.
 pub fn directory(path: PathBuf) -> Result<PathBuf, String> {
@@ -20,6 +20,15 @@ pub fn directory(path: PathBuf) -> Result<PathBuf, String> {
 pub fn glob(pattern: &str) -> Result<String, String> {
     Globs::new([pattern]).map_err(|error| format!("{error:#}"))?;
     Ok(pattern.to_owned())
+}
+
+/// A name that files and directories can have.
+pub fn name(name: &str) -> Result<String, String> {
+    match PackagePath::new(name) {
+        Ok(path) if path.file_name() == name => Ok(name.to_owned()),
+        Ok(_) => Err("a name, not a path".to_owned()),
+        Err(error) => Err(error.what),
+    }
 }
 
 /// What `--color` says, before the command line is read: usage errors and help are coloured, too.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use spokeshave_core::pipeline::{AuditReport, Engine};
 use spokeshave_core::{OptionValues, Repairer, Result};
 
-use super::{environment, report_failure, warn};
+use super::{environment, lossy, report_failure, warn};
 use crate::args::{SearchArgs, TerminalArgs};
 use crate::exit::Exit;
 use crate::terminal::{Console, Output};
@@ -25,7 +25,7 @@ impl Look<'_> {
     /// Audits the inputs one after the other and prints `render` of each report, or its JSON.
     pub fn run(self, render: impl Fn(&AuditReport, bool) -> String, out: &mut Output) -> Result<Exit> {
         let (options, env) = (self.search.options(self.given)?, environment());
-        warn(self.search, self.terminal);
+        warn(&self.search.warnings(), self.terminal);
         let mut exit = Exit::Done;
         let mut printed = false;
         for input in inputs::expand(self.inputs) {
@@ -42,7 +42,7 @@ impl Look<'_> {
                 Ok((mut report, told)) => {
                     report.warnings.extend(told);
                     if self.json {
-                        report.input = PathBuf::from(report.input.to_string_lossy().into_owned());
+                        report.input = lossy(&report.input);
                         out.json(&report)?;
                     } else if !self.terminal.quiet {
                         let gap = if printed { "\n" } else { "" };

@@ -2,23 +2,30 @@
 
 mod audit;
 mod backends;
+mod bundle;
+mod cargo;
 mod completions;
+mod editable;
 mod repair;
 mod show;
 mod tree;
 
 pub use backends::{BackendReport, backends};
+pub use bundle::bundle;
+pub use cargo::cargo;
 pub use completions::completions;
+pub use editable::editable;
 pub use repair::repair;
 pub use show::show;
 pub use tree::tree;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use spokeshave_core::Result;
 
-use crate::args::{SearchArgs, TerminalArgs};
+use crate::args::TerminalArgs;
+use crate::exit::Exit;
 use crate::terminal::{ErrorReport, Output, message, print_error, print_warning};
 
 /// What `--json` prints in place of a report.
@@ -40,9 +47,35 @@ fn report_failure(input: &Path, error: anyhow::Error, json: bool, out: &mut Outp
     Ok(())
 }
 
+/// What `--json` prints in place of the report of a deliverable that several inputs go into.
+#[derive(Serialize)]
+struct FailedOutput {
+    output: Option<PathBuf>,
+    error: ErrorReport,
+}
+
+/// Reports that `output` was not made.
+fn report_failed_output(
+    output: Option<&Path>,
+    error: &anyhow::Error,
+    json: bool,
+    out: &mut Output,
+) -> Result<Exit> {
+    if json {
+        out.json(&FailedOutput { output: output.map(lossy), error: ErrorReport::new(error) })?;
+    }
+    print_error(error);
+    Ok(Exit::Failed)
+}
+
+/// The path with what is no Unicode replaced, as JSON needs it.
+fn lossy(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().into_owned())
+}
+
 /// Prints what is odd about the options.
-fn warn(search: &SearchArgs, terminal: &TerminalArgs) {
-    for warning in search.warnings().iter().filter(|_| !terminal.quiet) {
+fn warn(warnings: &[String], terminal: &TerminalArgs) {
+    for warning in warnings.iter().filter(|_| !terminal.quiet) {
         print_warning(warning);
     }
 }
@@ -82,7 +115,7 @@ mod tests {
     /// Reports that hold every field, which no single real input does.
     #[test]
     fn reports_match_their_schemas() {
-        let error = Error::new("what").at("path").offset(7).hint("do").into();
+        let error: anyhow::Error = Error::new("what").at("path").offset(7).hint("do").into();
         let failure = json!(Failure { input: "x".into(), error: ErrorReport::new(&error) });
         let mut audit = samples::audit();
         audit.files[0].needs[0].slice = Some("arm64".into());
@@ -90,6 +123,10 @@ mod tests {
         audit.refusal = None;
         assert_eq!(problems("show", &[refused, json!(audit), failure.clone()]), "");
         assert_eq!(problems("repair", &[json!(samples::repair()), failure]), "");
+        let failed = |output| FailedOutput { output, error: ErrorReport::new(&error) };
+        let failed = [json!(failed(None)), json!(failed(Some("dist".into())))];
+        assert_eq!(problems("bundle", &[&[json!(samples::bundle())], &failed[..]].concat()), "");
+        assert_eq!(problems("editable", &[&[json!(samples::editable())], &failed[1..]].concat()), "");
         assert!(problems("show", &[json!(samples::repair())]).contains("'files' is a required property"));
     }
 }

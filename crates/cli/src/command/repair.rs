@@ -1,11 +1,11 @@
 //! `spokeshave repair`: wheels in, repaired wheels out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use spokeshave_core::pipeline::{Engine, RepairReport, WheelOptions};
 use spokeshave_core::{Error, OptionValues, Repairer, Result};
 
-use super::{environment, report_failure, warn};
+use super::{environment, lossy, report_failure, warn};
 use crate::args::{RepairArgs, TerminalArgs};
 use crate::exit::Exit;
 use crate::terminal::{Console, Output};
@@ -21,7 +21,7 @@ pub fn repair(
 ) -> Result<Exit> {
     let (options, mut wheel, env) = (args.options(given)?, args.wheel_options(), environment());
     let wheels = inputs::expand_wheels(&args.wheels);
-    warn(&args.search, terminal);
+    warn(&args.search.warnings(), terminal);
     let several = wheels.len() > 1;
     let mut exit = Exit::Done;
     for input in wheels {
@@ -39,7 +39,7 @@ pub fn repair(
                 wheel.taken.insert(report.output.clone());
                 if args.json {
                     for path in [&mut report.input, &mut report.output] {
-                        *path = PathBuf::from(path.to_string_lossy().into_owned());
+                        *path = lossy(path);
                     }
                     out.json(&report)?;
                 } else if !terminal.quiet {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anstyle::Style;
 use spokeshave_core::Obstacle;
-use spokeshave_core::pipeline::{CarriedReport, Moved, Outcome, RepairReport, Sizes};
+use spokeshave_core::pipeline::{Moved, Outcome, RepairReport, Sizes};
 
+use super::carried::carried;
 use super::obstacles::obstacles;
-use super::style::{ALL, CARRIED, DIM, FOLD, GOOD, HEADING, columns, count, fold, names, paint, size};
+use super::style::{DIM, GOOD, HEADING, count, fold, paint, size};
 use crate::formats::platform_tags;
 
 /// What became of one wheel (or would, with `--dry-run`). Warnings are not in it: they are told as they come.
@@ -29,12 +29,7 @@ pub fn repair(report: &RepairReport, elapsed: Duration, verbose: bool) -> String
         field("tag", format!("{before} → {}", paint(GOOD, after)));
     }
     if !report.carried.is_empty() {
-        let bytes = report.carried.iter().map(|lib| lib.size).sum();
-        let lines = carried(&report.carried, verbose);
-        field(
-            "carried",
-            format!("{}, {}\n{}", count(report.carried.len(), "library"), size(bytes), lines.trim_end()),
-        );
+        field("carried", carried(&report.carried, verbose));
     }
     let listed = |what: &str, lines: &[String]| {
         let list = if verbose { format!("\n{}", fold(lines, "    ", true)) } else { String::new() };
@@ -71,25 +66,10 @@ pub fn repair(report: &RepairReport, elapsed: Duration, verbose: bool) -> String
     text
 }
 
-fn carried(libraries: &[CarriedReport], verbose: bool) -> String {
-    let row = |lib: &CarriedReport| {
-        let new = lib.path.rsplit('/').next().unwrap_or_default();
-        let name = if new == lib.original { new.to_owned() } else { format!("{} → {new}", lib.original) };
-        let needed = names(&lib.needed_by, if verbose { ALL } else { 2 });
-        let needed = if needed.is_empty() { "included".to_owned() } else { format!("for {needed}") };
-        let source = if verbose { format!("from {}", lib.source) } else { String::new() };
-        [name, size(lib.size), source, needed]
-    };
-    // Only what will be seen is measured, or one long name that is folded away would push the columns apart.
-    let seen = if verbose || libraries.len() <= FOLD + 1 { libraries.len() } else { FOLD };
-    let rows: Vec<[String; 4]> = libraries.iter().take(seen).map(row).collect();
-    let mut lines = columns(&rows, [CARRIED, Style::new(), DIM, DIM]);
-    lines.extend(libraries.iter().skip(seen).map(|lib| lib.original.clone()));
-    fold(&lines, "    ", verbose)
-}
-
 #[cfg(test)]
 mod tests {
+    use spokeshave_core::pipeline::CarriedReport;
+
     use super::*;
     use crate::render::samples::{self, plain};
 

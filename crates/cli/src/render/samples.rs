@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use spokeshave_core::pipeline::{
-    AuditReport, CarriedReport, FileReport, FileRole, LeftAlone, Moved, NeedReport, Outcome, Refusal,
-    RepairReport, Sizes,
+    AuditReport, BundleReport, BundledReport, CarriedReport, EditableReport, FileReport, FileRole, LeftAlone,
+    Mode, Moved, NeedReport, Outcome, Refusal, RepairReport, Sizes,
 };
+use spokeshave_core::staging::Hold;
 use spokeshave_core::{Fact, Missing, Obstacle, Tried};
 
 /// Text as a file or `--color never` gets it.
@@ -155,5 +156,43 @@ pub fn repair() -> RepairReport {
         warnings: vec!["not in the text".into()],
         sbom: Some("demo-1.0.dist-info/sboms/spokeshave.cdx.json".into()),
         bytes: Sizes { input: 4_200_000, output: 4_900_000 },
+    }
+}
+
+pub fn bundle() -> BundleReport {
+    let RepairReport { tags, carried, obstacles, warnings, .. } = repair();
+    let binary = |name: &str, backend, patched, hold| BundledReport {
+        origin: format!("target/release/{name}").into(),
+        path: format!("bin/{name}"),
+        backend,
+        patched,
+        hold,
+    };
+    BundleReport {
+        output: PathBuf::from("dist/app"),
+        dry_run: false,
+        mode: Mode::Repair,
+        artifacts: vec![
+            binary("app", Some("elf"), true, Some(Hold::Linked)),
+            binary("helper", Some("elf"), false, Some(Hold::Mirrored)),
+            binary("static", None, false, None),
+        ],
+        tags,
+        carried,
+        left_alone: vec![LeftAlone { path: "bin/static".into(), reason: "static program".into() }],
+        obstacles,
+        warnings,
+        sbom: Some("app.cdx.json".into()),
+    }
+}
+
+pub fn editable() -> EditableReport {
+    EditableReport {
+        origin: PathBuf::from("target/debug/app"),
+        output: PathBuf::from("run/app"),
+        backend: "elf",
+        linked_paths: vec!["/opt/ext/lib".into(), "/opt/more".into()],
+        patched: true,
+        warnings: vec!["not in the text".into()],
     }
 }

@@ -16,8 +16,8 @@ const BAR_AFTER: Duration = Duration::from_millis(300);
 
 /// Takes the engine's events, from any thread.
 pub struct Console {
-    /// Warnings are printed as they come; otherwise they are kept for the report.
-    print_warnings: bool,
+    /// Warnings and waits are printed as they come; otherwise warnings are kept for the report.
+    print: bool,
     /// Said before each warning, when several inputs are worked on.
     prefix: String,
     bar_wanted: bool,
@@ -34,7 +34,7 @@ impl Console {
     /// A console for one input. With `live`, warnings and progress are printed as they come.
     pub fn new(args: &TerminalArgs, live: bool, json: bool, prefix: impl Into<String>) -> Self {
         Console {
-            print_warnings: live && !args.quiet,
+            print: live && !args.quiet,
             prefix: prefix.into(),
             bar_wanted: live && !args.quiet && !json && std::io::stderr().is_terminal(),
             state: Mutex::new(State { started: Instant::now(), bar: None, warned: BTreeSet::new() }),
@@ -72,9 +72,13 @@ impl EventSink for Console {
             Event::Warning(text) => {
                 let line = format!("{}: {}{text}", style::paint(style::WARNING, "warning"), self.prefix);
                 let new = state.warned.insert(text);
-                if new && self.print_warnings {
+                if new && self.print {
                     state.line(&line);
                 }
+            }
+            Event::Waiting { path } if self.print => {
+                let line = format!("{}{}: another run works on it, waiting", self.prefix, path.display());
+                state.line(&line);
             }
             Event::Progress { done, total } if self.bar_wanted => state.progress(done, total),
             _ => {}

@@ -36,6 +36,19 @@ impl Output {
         self.text(&line)
     }
 
+    /// Hands on the output of another program, byte for byte and at once: to stdout, or to stderr when stdout is for
+    /// JSON.
+    ///
+    /// # Errors
+    /// When the stream can't take it.
+    pub fn pass(&mut self, bytes: &[u8], json: bool) -> Result<()> {
+        let to: &mut dyn Write = if json { &mut io::stderr() } else { &mut io::stdout() };
+        match to.write_all(bytes).and_then(|()| to.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("stdout"),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes what is still in buffers.
     ///
     /// # Errors

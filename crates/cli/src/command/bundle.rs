@@ -1,0 +1,83 @@
+//! `spokeshave bundle`: build outputs in, a directory that runs anywhere out.
+
+use std::path::{Path, PathBuf};
+
+use spokeshave_core::pipeline::{BundleReport, Engine, Origin};
+use spokeshave_core::{OptionValues, Repairer, Result};
+
+use super::{environment, lossy, report_failed_output, warn};
+use crate::args::{BundleArgs, BundleSettings, TerminalArgs};
+use crate::exit::Exit;
+use crate::terminal::{Console, Output};
+use crate::{formats, inputs, render};
+
+/// Bundles the binaries into one directory.
+pub fn bundle(
+    args: &BundleArgs,
+    backends: &[&'static dyn Repairer],
+    given: OptionValues,
+    terminal: &TerminalArgs,
+    out: &mut Output,
+) -> Result<Exit> {
+    warn(&args.settings.warnings(), terminal);
+    let output = args.output.as_deref();
+    let binaries: Result<Vec<PathBuf>, _> = inputs::expand(&args.binaries).into_iter().collect();
+    let binaries = match binaries {
+        Ok(binaries) => binaries,
+        Err((_, error)) => return report_failed_output(output, &error, args.settings.json, out),
+    };
+    let name = args.dist_name.clone().unwrap_or_else(|| stem(binaries.first()));
+    let linked_paths = &args.settings.linked_path;
+    let origins =
+        binaries.into_iter().map(|path| Origin { path, linked_paths: linked_paths.clone() }).collect();
+    let delivery = Delivery { settings: &args.settings, backends, given, terminal };
+    delivery.run(origins, output.unwrap_or(Path::new("")), name, out)
+}
+
+/// A file's name without its extension.
+pub fn stem(file: Option<impl AsRef<Path>>) -> String {
+    let stem = file.as_ref().and_then(|file| file.as_ref().file_stem());
+    stem.map_or_else(|| "bundle".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// How a bundle is made, whoever names its binaries.
+pub struct Delivery<'a> {
+    pub settings: &'a BundleSettings,
+    pub backends: &'a [&'static dyn Repairer],
+    pub given: OptionValues,
+    pub terminal: &'a TerminalArgs,
+}
+
+impl Delivery<'_> {
+    /// Makes the bundle `output` and prints what became of it.
+    pub fn run(self, origins: Vec<Origin>, output: &Path, name: String, out: &mut Output) -> Result<Exit> {
+        let (settings, terminal) = (self.settings, self.terminal);
+        let (options, env) = (settings.options(self.given)?, environment());
+        let bundle = settings.bundle_options(output.to_owned(), name);
+        let console = Console::new(terminal, true, settings.json, "");
+        let engine = Engine { backends: self.backends, options: &options, env: &env, events: &console };
+        let report = engine.bundle(&origins, &bundle);
+        console.finish(report.as_ref().map_or(&[], |report| &report.warnings));
+        match report {
+            Ok(report) if settings.json => out.json(&printable(report))?,
+            Ok(_) if terminal.quiet => {}
+            Ok(report) => out.text(&render::bundle(&report, console.elapsed(), terminal.verbose))?,
+            Err(error) => {
+                let error = origins
+                    .iter()
+                    .fold(error, |error, origin| formats::explain_at(error, &origin.path, self.backends));
+                return report_failed_output(Some(output), &error, settings.json, out);
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// With paths that JSON can hold.
+fn printable(mut report: BundleReport) -> BundleReport {
+    report.output = lossy(&report.output);
+    for artifact in &mut report.artifacts {
+        artifact.origin = lossy(&artifact.origin);
+    }
+    report
+}
