@@ -1,0 +1,90 @@
+//! Which fields name a DLL, and which of them change.
+
+use std::ops::Range;
+
+use spokeshave_core::{Error, Result};
+
+use crate::change::Changes;
+use crate::image::{DelayDescriptor, Image, ImportDescriptor};
+
+/// A field that names a DLL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reference<'a> {
+    /// The file range of the descriptor that it belongs to.
+    pub descriptor: Range<u64>,
+    /// Where the field stands in the file.
+    pub field: u64,
+    /// What an RVA gets added to become the field's value: `ImageBase` in delay import descriptors of the first version.
+    pub base: u64,
+    /// The name.
+    pub name: &'a str,
+    /// The file range of the name, without its NUL.
+    pub text: Range<u64>,
+    /// The RVA of the name.
+    pub rva: u32,
+}
+
+impl Reference<'_> {
+    /// The field's value for a name that stands at `rva`.
+    ///
+    /// # Errors
+    /// When the address has more than 32 bits.
+    pub fn value(&self, rva: u32) -> Result<u32> {
+        let value = self.base.checked_add(rva.into()).and_then(|address| u32::try_from(address).ok());
+        value.ok_or_else(|| {
+            let what = format!("delay import descriptor can't hold address {:#x}+{rva:#x}", self.base);
+            Error::new(what).offset(self.field).into()
+        })
+    }
+}
+
+/// The references of both tables, in file order.
+///
+/// # Errors
+/// When a table or a name lies outside of the file.
+pub(super) fn of<'a>(image: &Image<'a>) -> Result<Vec<Reference<'a>>> {
+    let mut references = Vec::new();
+    for descriptor in image.imports()? {
+        let (name, text) = image.name_at(descriptor.name, "name of an import")?;
+        references.push(Reference {
+            descriptor: descriptor.offset..descriptor.offset.saturating_add(ImportDescriptor::SIZE),
+            field: descriptor.offset.saturating_add(ImportDescriptor::NAME),
+            base: 0,
+            name,
+            text,
+            rva: descriptor.name,
+        });
+    }
+    for descriptor in image.delay_imports()? {
+        let (name, text) = image.name_at(descriptor.name, "name of a delay import")?;
+        references.push(Reference {
+            descriptor: descriptor.offset..descriptor.offset.saturating_add(DelayDescriptor::SIZE),
+            field: descriptor.offset.saturating_add(DelayDescriptor::NAME),
+            base: if descriptor.rva_based { 0 } else { image.header.image_base },
+            name,
+            text,
+            rva: descriptor.name,
+        });
+    }
+    Ok(references)
+}
+
+/// Of each reference that changes, its index and the new name.
+///
+/// # Errors
+/// When a new name is no file name.
+pub(super) fn goal<'c>(references: &[Reference<'_>], changes: &'c Changes) -> Result<Vec<(usize, &'c str)>> {
+    let mut goal = Vec::new();
+    for (index, reference) in references.iter().enumerate() {
+        let Some(new) = changes.renamed(reference.name) else { continue };
+        if new.is_empty() || new.len() > MAX_NEW_NAME || new.chars().any(char::is_control) {
+            let what = format!("an import can't be named {:?}", new.escape_debug().to_string());
+            return Err(Error::new(what).into());
+        }
+        goal.push((index, new));
+    }
+    Ok(goal)
+}
+
+/// The longest new name in bytes: what a file name may have on Windows.
+const MAX_NEW_NAME: usize = 255;
