@@ -1,0 +1,295 @@
+//! A place with build outputs, a command that makes a deliverable of them, and what must be true of both.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use spokeshave_testkit::snapshot::{Entry, Snapshot, contents, entry, set_attribute, snapshot};
+use spokeshave_testkit::strace::{self, Call};
+use spokeshave_testkit::{Bench, Cc, Libs, Outcome, mounts};
+
+/// How the origins can be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A further hard link.
+    Linked,
+    /// Everything on an xfs: a reflink.
+    Mirrored,
+    /// The origins on a tmpfs of their own: a link there, and bytes that must be copied to the output.
+    OtherDevice,
+    /// The origins' directory is read-only: a copy at the output's side.
+    ReadOnly,
+    /// One origin is a mount point: no link leads out of it, though its directory can be written to.
+    MountPoint,
+}
+
+/// What is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// A new bundle of two programs, of which one needs external libraries.
+    Bundle,
+    /// The same where an earlier bundle stands.
+    Replace,
+    /// A program with linked paths.
+    Editable,
+    /// A wheel.
+    Wheel,
+}
+
+pub struct World {
+    bench: Bench,
+    root: PathBuf,
+    pub door: Door,
+    /// The deliverable as a run without trouble makes it.
+    finished: Snapshot,
+    /// What stood at its place before.
+    earlier: Snapshot,
+    /// All else, before the first run.
+    before: Snapshot,
+}
+
+/// What stands where the deliverable is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// What stood there before the run: an earlier one, or nothing.
+    Before,
+    /// The complete deliverable.
+    Complete,
+}
+
+impl World {
+    /// Builds it and runs the command once without trouble.
+    #[track_caller]
+    pub fn new(place: Place, door: Door) -> World {
+        let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
+        let root = bench.dir().canonicalize().unwrap().join("root");
+        let target = root.join("target/release");
+        if place == Place::Mirrored {
+            mounts::mount_xfs(&root);
+        }
+        if place == Place::OtherDevice {
+            mounts::mount_tmpfs(&root.join("target"), "size=64m");
+        }
+        for dir in ["lib", "out", "tmp", "target/release/deps"] {
+            fs_err::create_dir_all(root.join(dir)).unwrap();
+        }
+        let libs = Libs::new(Cc::gcc(), &root.join("lib"));
+        if door == Door::Wheel {
+            let wheel = libs.demo().pack(&target);
+            fs_err::hard_link(&wheel, target.join("deps/kept.whl")).unwrap();
+        } else {
+            libs.program(&target.join("app"), &[]);
+            Cc::gcc().build(&target.join("tool"), "int main(void) { return 3; }", &[]);
+            for (name, mode) in [("app", 0o755), ("tool", 0o750)] {
+                let path = target.join(name);
+                fs_err::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+                set_attribute(&path, "user.origin", name.as_bytes());
+                fs_err::hard_link(&path, target.join(format!("deps/{name}-0123456789abcdef"))).unwrap();
+            }
+        }
+        match place {
+            Place::ReadOnly => mounts::make_read_only(&root.join("target")),
+            Place::MountPoint => mounts::make_mount_point(&target.join("app")),
+            Place::Linked | Place::Mirrored | Place::OtherDevice => {}
+        }
+
+        let mut world = World {
+            bench,
+            root,
+            door,
+            finished: Snapshot::new(),
+            earlier: Snapshot::new(),
+            before: Snapshot::new(),
+        };
+        world.before = world.all_but_output();
+        if door == Door::Replace {
+            world.run_with(&["--dist-name", "earlier"]).exits(0);
+            world.earlier = snapshot(&world.out());
+            fs_err::rename(world.out(), world.bench.dir().join("earlier")).unwrap();
+        }
+        let outcome = world.run().exits(0);
+        world.finished = snapshot(&world.out());
+        assert_ne!(contents(&world.finished), contents(&world.earlier));
+        world.is_as_before("a run without trouble");
+        world.held_as(place, &outcome);
+        world
+    }
+
+    /// The scratch directory that everything is in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The command, on one thread so that its calls have an order.
+    pub fn command(&self) -> Command {
+        let mut command = self.bench.command();
+        let target = self.root.join("target/release");
+        let door = match self.door {
+            Door::Bundle | Door::Replace => "bundle",
+            Door::Editable => "editable",
+            Door::Wheel => "repair",
+        };
+        let mut args: Vec<OsString> = vec![door.into()];
+        let lib = self.root.join("lib").into_os_string();
+        let output = if self.door == Door::Wheel { "-w" } else { "-o" };
+        match self.door {
+            Door::Editable => args.extend(["--linked-path".into(), lib, output.into()]),
+            _ => args.extend(["--lib-dir".into(), lib, "--jobs".into(), "1".into(), output.into()]),
+        }
+        match self.door {
+            Door::Bundle | Door::Replace => {
+                args.extend([self.out().into(), target.join("app").into(), target.join("tool").into()]);
+            }
+            Door::Editable => args.extend([self.out().join("app").into(), target.join("app").into()]),
+            Door::Wheel => {
+                args.extend([self.out().into(), target.join("demo-1.0-cp39-abi3-linux_x86_64.whl").into()])
+            }
+        }
+        command.args(args).env("TMPDIR", self.root.join("tmp"));
+        command
+    }
+
+    /// Runs it without trouble.
+    pub fn run(&self) -> Outcome {
+        self.run_with(&[])
+    }
+
+    fn run_with(&self, more: &[&str]) -> Outcome {
+        Outcome::of(self.command().args(more))
+    }
+
+    /// The calls of a run, from the first that touches what is ours to the last.
+    #[track_caller]
+    pub fn calls(&self) -> Vec<Call> {
+        self.reset();
+        let (outcome, calls) = strace::trace(&self.command());
+        outcome.exits(0);
+        self.output_is(Output::Complete, "a traced run");
+        let calls = calls.into_iter().filter(|call| call.name != "execve");
+        let calls: Vec<Call> = calls.skip_while(|call| !call.touches(&self.root)).collect();
+        assert!(calls.len() > 20 && calls.last().unwrap().name == "exit_group", "{calls:#?}");
+        calls
+    }
+
+    /// The directory that is the deliverable, or that it appears in.
+    fn out(&self) -> PathBuf {
+        match self.door {
+            Door::Bundle | Door::Replace => self.root.join("out/bundle"),
+            Door::Editable | Door::Wheel => self.root.join("out"),
+        }
+    }
+
+    /// Puts back what stood in the deliverable's place before the first run, and nothing else.
+    #[track_caller]
+    pub fn reset(&self) {
+        let out = self.out();
+        match self.door {
+            Door::Bundle | Door::Replace if !out.exists() => {}
+            Door::Bundle | Door::Replace => fs_err::remove_dir_all(&out).unwrap(),
+            Door::Editable | Door::Wheel => {
+                for name in self.finished.keys().filter(|name| out.join(name).exists()) {
+                    fs_err::remove_file(out.join(name)).unwrap();
+                }
+            }
+        }
+        if self.door == Door::Replace {
+            let earlier = self.bench.dir().join("earlier");
+            spokeshave_testkit::run("cp", ["-a", earlier.to_str().unwrap(), out.to_str().unwrap()]);
+        }
+    }
+
+    /// What stands in the deliverable's place; a part of one is a panic.
+    #[track_caller]
+    pub fn output(&self, when: &str) -> Output {
+        let found = snapshot(&self.out());
+        let found = match self.door {
+            Door::Bundle | Door::Replace => found,
+            // Beside the deliverable may stand what a killed run left.
+            Door::Editable | Door::Wheel => {
+                found.into_iter().filter(|(path, _)| !hidden(path)).collect::<Snapshot>()
+            }
+        };
+        if contents(&found) == contents(&self.finished) {
+            Output::Complete
+        } else if contents(&found) == contents(&self.earlier) {
+            Output::Before
+        } else {
+            panic!("{when}: a partial deliverable: {found:#?}\nnot {:#?}", self.finished)
+        }
+    }
+
+    /// Panics unless the output is this.
+    #[track_caller]
+    pub fn output_is(&self, what: Output, when: &str) {
+        assert_eq!(self.output(when), what, "{when}");
+    }
+
+    /// Panics unless the origins and all other names of their inodes are as they were; a killed run may have left a
+    /// further name.
+    #[track_caller]
+    pub fn origins_are_clean(&self, when: &str) {
+        for (path, was) in self.before.iter().filter(|(path, _)| path.starts_with("target")) {
+            let is = entry(&self.root.join(path));
+            let is = Entry { links: is.links.min(was.links), ..is };
+            assert_eq!(is, *was, "{when}: {} changed", path.display());
+        }
+    }
+
+    /// Panics unless everything but the deliverable is as it was before the first run: nothing changed, nothing is new.
+    #[track_caller]
+    pub fn is_as_before(&self, when: &str) {
+        if let Some(difference) = self.difference() {
+            panic!("{when}: {difference}");
+        }
+    }
+
+    /// What is not as it was before the first run.
+    pub fn difference(&self) -> Option<String> {
+        let is = self.all_but_output();
+        let differs = |(path, entry): (&PathBuf, &Entry), other: &Snapshot| {
+            (other.get(path) != Some(entry)).then(|| format!("{} {entry:?}", path.display()))
+        };
+        let new: Vec<String> = is.iter().filter_map(|item| differs(item, &self.before)).collect();
+        let gone: Vec<String> = self.before.iter().filter_map(|item| differs(item, &is)).collect();
+        (new.len() + gone.len() > 0).then(|| format!("there is now {new:#?}, there was {gone:#?}"))
+    }
+
+    fn all_but_output(&self) -> Snapshot {
+        let mut all = snapshot(&self.root);
+        match self.door {
+            Door::Bundle | Door::Replace => all.retain(|path, _| !path.starts_with("out/bundle")),
+            Door::Editable | Door::Wheel => {
+                all.retain(|path, _| !path.starts_with("out") || path == Path::new("out") || hidden(path));
+            }
+        }
+        all
+    }
+
+    /// Panics unless the report says that the origins were held in the way that the place allows.
+    #[track_caller]
+    fn held_as(&self, place: Place, _: &Outcome) {
+        if self.door != Door::Bundle {
+            return;
+        }
+        self.reset();
+        let report = self.run_with(&["--json"]).exits(0).json();
+        let artifacts = report["artifacts"].as_array().or_else(|| report["bundle"]["artifacts"].as_array());
+        let artifacts = artifacts.unwrap_or_else(|| panic!("{report:#}"));
+        let holds: BTreeMap<&str, &str> = artifacts
+            .iter()
+            .map(|artifact| (artifact["path"].as_str().unwrap(), artifact["hold"].as_str().unwrap()))
+            .collect();
+        let expected = match place {
+            // Were this on a file system with reflinks, `Linked` would not be seen: set TMPDIR to another one.
+            Place::Linked | Place::OtherDevice => ["linked", "linked"],
+            Place::Mirrored | Place::ReadOnly => ["mirrored", "mirrored"],
+            Place::MountPoint => ["mirrored", "linked"],
+        };
+        assert_eq!(holds, BTreeMap::from([("app", expected[0]), ("tool", expected[1])]), "{report:#}");
+    }
+}
+
+fn hidden(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().to_string_lossy().starts_with('.'))
+}

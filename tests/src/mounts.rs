@@ -1,0 +1,62 @@
+//! File systems of a test's own, gone with it.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::{Outcome, run};
+
+/// Set in the process that [`in_own_mounts`] starts.
+const INSIDE: &str = "SPOKESHAVE_TEST_OWN_MOUNTS";
+
+/// Runs the rest of the test `name` in a mount namespace of its own, so that nothing stays mounted however it ends:
+/// false in the outer process, which has run the test in another one and seen it pass.
+///
+/// Mounting needs root; a test that can't mount fails.
+#[track_caller]
+pub fn in_own_mounts(name: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private"]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--include-ignored", "--nocapture"]).env(INSIDE, "1");
+    let outcome = Outcome::of(&mut command).exits(0);
+    assert!(outcome.stdout.contains("1 passed"), "{outcome:?}");
+    print!("{}", outcome.stdout);
+    false
+}
+
+/// Mounts an empty tmpfs with these options (`size=64k`) at `at`.
+#[track_caller]
+pub fn mount_tmpfs(at: &Path, options: &str) {
+    fs_err::create_dir_all(at).unwrap();
+    run("mount", ["-t", "tmpfs", "-o", options, "tmpfs", at.to_str().unwrap()]);
+}
+
+/// Mounts an empty xfs, whose files can share extents (`FICLONE`), at `at`.
+#[track_caller]
+pub fn mount_xfs(at: &Path) {
+    let dir = TempDir::with_prefix("image-").unwrap();
+    let image = dir.path().join("xfs");
+    // The smallest that mkfs.xfs makes; sparse.
+    fs_err::File::create(&image).unwrap().set_len(300 << 20).unwrap();
+    run("mkfs.xfs", ["-q", image.to_str().unwrap()]);
+    fs_err::create_dir_all(at).unwrap();
+    // The mount keeps the image, which needs no name any more.
+    run("mount", ["-o", "loop", image.to_str().unwrap(), at.to_str().unwrap()]);
+}
+
+/// Makes everything below the directory `at` unwritable, in a way that root can't overcome.
+#[track_caller]
+pub fn make_read_only(at: &Path) {
+    make_mount_point(at);
+    run("mount", ["-o", "remount,bind,ro", at.to_str().unwrap()]);
+}
+
+/// Makes `at`, a directory or a file, a mount point: no link leads out of it.
+#[track_caller]
+pub fn make_mount_point(at: &Path) {
+    run("mount", ["--bind", at.to_str().unwrap(), at.to_str().unwrap()]);
+}
