@@ -7,6 +7,8 @@ mod tests;
 
 pub use arch::Arch;
 
+use crate::sign::Lost;
+
 /// Which load command names a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DylibKind {
@@ -51,6 +53,8 @@ pub struct SignatureFacts {
     pub flags: u32,
     /// Whether a CMS signature by a real identity is in it.
     pub identity: bool,
+    /// What is lost when the slice changes and is signed ad hoc.
+    pub lost: Vec<Lost>,
 }
 
 /// How a load command that holds a name is laid out.

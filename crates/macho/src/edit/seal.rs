@@ -7,8 +7,8 @@ use spokeshave_core::{Error, Result};
 
 use super::slice::Tail;
 use crate::facts::Slice;
-use crate::image::{Command, INFO_PLIST, Image, LINKEDIT, Segment, TEXT, View, read_commands};
-use crate::sign::{self, Code, Signature, Signing};
+use crate::image::{Command, Image, LINKEDIT, Segment, View, read_commands};
+use crate::sign::{self, Signature, Signing};
 
 /// Where the new signature comes.
 struct Place {
@@ -31,8 +31,7 @@ pub(super) fn seal(
     let place = Place::of(image, facts)?;
     let old = image.signature()?.and_then(|range| image.slice(range));
     let old = old.and_then(|bytes| Signature::read(bytes, image.view.base).ok());
-    let code = code(image, facts, file_name)?;
-    let signing = Signing::new(&code, old.as_ref());
+    let signing = Signing::new(&image.code(file_name)?, old.as_ref());
     // A size that did not shrink leaves `__LINKEDIT` and whatever lies behind the slice where they are.
     let reserved = u32::try_from(place.old.end.saturating_sub(place.dataoff.into())).unwrap_or(u32::MAX);
     let datasize = signing.size(place.dataoff.into())?.max(reserved);
@@ -137,24 +136,4 @@ fn vmsize(image: &Image<'_>, linkedit: &Segment, filesize: u64) -> Result<u64> {
             Err(image.view.fault(linkedit.command.offset, what).into())
         }
     }
-}
-
-/// What the signer wants to know.
-fn code<'a>(image: &Image<'a>, facts: &Slice, file_name: &'a str) -> Result<Code<'a>> {
-    let header = &image.header;
-    let text = image.segment(&TEXT);
-    let info_plist = text.and_then(|text| text.sections.iter().find(|section| section.name == INFO_PLIST));
-    let info_plist = info_plist.and_then(|section| {
-        let start = u64::from(section.offset);
-        image.slice(start..start.saturating_add(section.size))
-    });
-    Ok(Code {
-        arch: header.arch,
-        filetype: header.filetype.0,
-        exec_segment: text.map_or((0, 0), |text| (text.fileoff, text.filesize)),
-        uuid: facts.uuid,
-        load_commands: image.view.part(header.size(), header.sizeofcmds.into(), "load commands")?.bytes,
-        info_plist,
-        file_name,
-    })
 }

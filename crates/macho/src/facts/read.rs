@@ -8,7 +8,7 @@ use spokeshave_core::Result;
 
 use super::{CommandLayout, Dylib, MachoFacts, MinOs, NameSlot, SignatureFacts, Slice};
 use crate::image::{Command, Content, File, Image, dylib_kind};
-use crate::sign::Signature;
+use crate::sign::{Signature, Signing};
 
 impl MachoFacts {
     /// Reads them. Few pages of a mapped file are touched: headers, load commands, the code directory.
@@ -129,6 +129,7 @@ fn signature(image: &Image<'_>, range: Range<u64>) -> Option<SignatureFacts> {
         identifier: directory.identifier.to_owned(),
         flags: directory.flags,
         identity: signature.has_identity(),
+        lost: Signing::new(&image.code("").ok()?, Some(&signature)).lost().to_vec(),
     })
 }
 

@@ -11,6 +11,7 @@ mod extent;
 mod fat;
 mod header;
 mod segment;
+mod signed;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -18,7 +19,7 @@ mod view;
 pub(crate) use command::{Command, dylib_kind, read_commands};
 pub(crate) use fat::{Fat, FatArch};
 pub(crate) use header::Header;
-pub(crate) use segment::{INFO_PLIST, LINKEDIT, Segment, TEXT};
+pub(crate) use segment::{LINKEDIT, Segment};
 pub(crate) use view::View;
 
 use std::ops::Range;
@@ -187,17 +188,6 @@ impl<'a> Image<'a> {
     /// The first segment of a name.
     pub fn segment(&self, name: &[u8; 16]) -> Option<&Segment> {
         self.segments.iter().find(|segment| segment.name == *name)
-    }
-
-    /// Where `LC_CODE_SIGNATURE` says that the signature is.
-    ///
-    /// # Errors
-    /// When the command is too short.
-    pub fn signature(&self) -> Result<Option<Range<u64>>> {
-        let Some(command) = self.command(macho::LC_CODE_SIGNATURE) else { return Ok(None) };
-        let raw: &macho::LinkeditDataCommand<Endianness> = self.typed(command)?;
-        let at = u64::from(raw.dataoff.get(self.endian()));
-        Ok(Some(at..at + u64::from(raw.datasize.get(self.endian()))))
     }
 }
 
