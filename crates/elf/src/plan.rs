@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use spokeshave_core::{
-    AuditResult, Error, GraftedLib, PackagePath, PatchKind, Result, Status, Subject, Target, Which,
+    AuditResult, Error, GraftedLib, Library, PackagePath, PatchKind, Result, Status, Subject, Target, Which,
 };
 
 use crate::change::{Changes, PathTag, SearchPath};
 use crate::facts::ElfFacts;
+use crate::search::LINKED;
 
 /// What the ELF backend keeps in [`AuditResult::detail`].
 pub struct Detail {
@@ -178,8 +179,14 @@ fn editable(subject: Subject<'_>, detail: &Detail) -> Result<Changes> {
     let Which::Artifact(index) = subject.which else { return Ok(Changes::default()) };
     let (tag, old) = present_path(&detail.facts);
     let mut entries: Vec<String> = old.into_iter().map(str::to_owned).collect();
-    // Without a path so far, the linked paths are the file's own affair: its dependencies have theirs.
-    let tag = if entries.is_empty() { PathTag::Runpath } else { tag };
+    // DT_RUNPATH lets LD_LIBRARY_PATH go first, but says nothing to the libraries that the file needs.
+    let linked_below = |lib: &Library| lib.result.needs.iter().any(|need| need.rule.starts_with(LINKED));
+    let tag = match (detail.android, subject.audit.libraries.iter().any(linked_below)) {
+        (true, _) => PathTag::Runpath,
+        (false, true) => PathTag::Rpath,
+        (false, false) if entries.is_empty() => PathTag::Runpath,
+        (false, false) => tag,
+    };
     let linked =
         subject.audit.artifacts.get(index).map(|a| a.artifact.linked_paths.as_slice()).unwrap_or_default();
     let before = entries.len();

@@ -21,5 +21,7 @@ pub(crate) use places::{Around, Paths, Place};
 
 /// The rule of what no loader's rule finds, though the package has it.
 pub const SIBLING: &str = "sibling in the package";
+/// How the rule of what the build linked from begins.
+pub const LINKED: &str = "linked path of";
 /// The rule of a name that a library of the same load has already.
 pub const LOADED: &str = "already loaded";

@@ -86,7 +86,7 @@ impl Paths {
 
     /// Adds the directories that the file's build linked from.
     pub(crate) fn link_from(&mut self, dirs: &[PathBuf], location: &Location) {
-        let rule = format!("linked path of {}", location.file_name());
+        let rule = format!("{} {}", super::LINKED, location.file_name());
         self.linked = dirs.iter().map(|dir| Place::new(Location::Host(dir.clone()), rule.clone())).collect();
     }
 }
