@@ -2,8 +2,6 @@
 
 mod arch;
 mod read;
-#[cfg(test)]
-mod tests;
 
 pub use arch::Arch;
 

@@ -1,0 +1,151 @@
+//! Thin libraries for several processors, found under one name, become one fat file: as `lipo -create` makes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use object::macho;
+use spokeshave_core::{ByteSource, Bytes, Error, Locate as _, Result};
+
+use super::{Node, NodeKind};
+use crate::facts::{Arch, MachoFacts};
+
+/// `struct fat_header` and `struct fat_arch` of `mach-o/fat.h`.
+const HEADER: u64 = 8;
+const ENTRY: u64 = 20;
+
+/// Puts the fat file of each set of thin libraries in the place of the first of them.
+///
+/// # Errors
+/// When a library can't be read, or they are too large for one file.
+pub fn join(nodes: &mut [Node]) -> Result<()> {
+    for mut group in groups(nodes) {
+        let arch = |index: &usize| nodes.get(*index)?.facts.slices.first().map(|slice| slice.arch);
+        group.sort_by_key(|index| arch(index));
+        let Some(first) = group.iter().min().copied() else { continue };
+        let parts: Vec<(Arch, Arc<dyn ByteSource>)> = group
+            .iter()
+            .filter_map(|index| Some((arch(index)?, nodes.get(*index)?.source.clone())))
+            .collect();
+        let needs = group.iter().filter_map(|index| nodes.get(*index)?.needs.first().cloned()).collect();
+        let aliases: BTreeSet<String> = group
+            .iter()
+            .filter_map(|index| nodes.get(*index))
+            .flat_map(|node| node.aliases.clone())
+            .collect();
+        let included = group.iter().find_map(|index| nodes.get(*index)?.included);
+        let Some(at) = nodes.get(first).map(|node| node.real.to_string()) else { continue };
+        let fat = Fat::new(parts).locate(&at)?;
+        let facts = Arc::new(MachoFacts::read(&fat.open()?).locate(&at)?);
+        if let Some(node) = nodes.get_mut(first) {
+            node.included = included;
+            node.source = Arc::new(fat);
+            node.facts = facts;
+            node.needs = needs;
+            node.aliases = aliases.into_iter().collect();
+        }
+        for index in group.iter().filter(|index| **index != first) {
+            if let Some(node) = nodes.get_mut(*index) {
+                node.kind = NodeKind::Unused;
+                node.needs = Vec::new();
+            }
+        }
+        for edge in nodes.iter_mut().flat_map(|node| &mut node.needs).flatten() {
+            if edge.to.is_some_and(|to| group.contains(&to)) {
+                edge.to = Some(first);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The sets of thin libraries that slices of one file find under one name. A library that belongs to two sets which
+/// can't be one stays as it is: each slice names its own then.
+fn groups(nodes: &[Node]) -> Vec<Vec<usize>> {
+    let thin = |index: usize| {
+        nodes
+            .get(index)
+            .is_some_and(|n| n.kind == NodeKind::Library && !n.facts.fat && n.facts.slices.len() == 1)
+    };
+    let mut groups: Vec<BTreeSet<usize>> = Vec::new();
+    for node in nodes {
+        let mut by_name: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+        for edge in node.needs.iter().flatten() {
+            if let Some(to) = edge.to.filter(|to| thin(*to)) {
+                by_name.entry(&edge.name).or_default().insert(to);
+            }
+        }
+        for set in by_name.into_values().filter(|set| set.len() > 1) {
+            let (mut merged, apart): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(|group| !group.is_disjoint(&set));
+            merged.push(set);
+            groups = apart;
+            groups.push(merged.into_iter().flatten().collect());
+        }
+    }
+    let arch = |index: &usize| nodes.get(*index)?.facts.slices.first().map(|slice| slice.arch.to_string());
+    groups.retain(|group| group.iter().map(arch).collect::<BTreeSet<_>>().len() == group.len());
+    groups.into_iter().map(|group| group.into_iter().collect()).collect()
+}
+
+/// A fat file that is made anew each time it is opened.
+struct Fat {
+    parts: Vec<(Arch, Arc<dyn ByteSource>)>,
+    /// For each part where it begins, its size and its alignment as a power of two.
+    places: Vec<(u32, u32, u32)>,
+    size: u64,
+}
+
+impl Fat {
+    fn new(parts: Vec<(Arch, Arc<dyn ByteSource>)>) -> Result<Self> {
+        let too_large = || Error::new("the slices are too large for one fat file together");
+        let mut places = Vec::with_capacity(parts.len());
+        let mut end = HEADER + ENTRY * parts.len() as u64;
+        for (arch, source) in &parts {
+            let align = alignment(*arch);
+            let start = end.next_multiple_of(1 << align);
+            end = start.checked_add(source.size()).ok_or_else(too_large)?;
+            let place = u32::try_from(start).ok().zip(u32::try_from(source.size()).ok());
+            let (start, size) = place.ok_or_else(too_large)?;
+            places.push((start, size, align));
+        }
+        Ok(Fat { parts, places, size: end })
+    }
+}
+
+/// The size of a page there, as a power of two.
+fn alignment(arch: Arch) -> u32 {
+    match macho::CpuType(arch.cputype) {
+        macho::CPU_TYPE_X86_64
+        | macho::CPU_TYPE_X86
+        | macho::CPU_TYPE_POWERPC
+        | macho::CPU_TYPE_POWERPC64 => 12,
+        _ => 14,
+    }
+}
+
+impl ByteSource for Fat {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn open(&self) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        let mut word = |value: u32| bytes.extend_from_slice(&value.to_be_bytes());
+        word(macho::FAT_MAGIC);
+        word(self.parts.len() as u32);
+        for ((arch, _), (start, size, align)) in self.parts.iter().zip(&self.places) {
+            for value in [arch.cputype, arch.cpusubtype, *start, *size, *align] {
+                word(value);
+            }
+        }
+        for ((_, source), (start, size, _)) in self.parts.iter().zip(&self.places) {
+            bytes.resize(*start as usize, 0);
+            let part = source.open()?;
+            if part.len() as u64 != u64::from(*size) {
+                return Err(Error::new("a library changed while it was read").into());
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(Bytes::from(bytes))
+    }
+}
