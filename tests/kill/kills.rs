@@ -2,16 +2,16 @@
 
 use spokeshave_testkit::strace;
 
-use crate::world::{Door, Output, Place, World};
+use crate::world::{Case, Output, World};
 
-/// Kills a run at every `stride`-th of its calls, and lets the next run do its work.
+/// Kills a run at every `stride`-th point of it, and each time lets the next run do its work.
 #[track_caller]
-pub fn kill_everywhere(place: Place, door: Door, stride: usize) {
-    let world = World::new(place, door);
-    let calls = world.calls();
+pub fn kill_everywhere(case: Case, stride: usize) {
+    let world = World::new(case);
+    let points = world.points();
     let mut done = 0;
-    for call in calls.iter().step_by(stride) {
-        let when = format!("{door:?} {place:?} killed at {} {} {}", call.name, call.nth, call.text);
+    for call in points.iter().step_by(stride) {
+        let when = format!("{case:?} killed at {} {} {}", call.name, call.nth, call.text);
         world.reset();
         strace::kill_at(&world.command(), call);
         world.origins_are_clean(&when);
@@ -23,5 +23,5 @@ pub fn kill_everywhere(place: Place, door: Door, stride: usize) {
         world.is_as_before(&when);
         done += 1;
     }
-    println!("{door:?} {place:?}: killed at {done} of {} calls", calls.len());
+    println!("{case:?}: killed at {done} of {} points", points.len());
 }

@@ -1,15 +1,76 @@
 //! A run that dies or is refused something, at any file-system call of it: the origins stay clean, the deliverable is
 //! whole or not there, and the next run leaves nothing behind.
+//!
+//! Always: every point of a bundle that is linked, a sample of the others. With `--run-ignored`: every point of all.
 
+mod faults;
 mod kills;
 mod world;
 
 use spokeshave_testkit::mounts::in_own_mounts;
-use world::{Door, Place};
 
+use crate::faults::fail_everywhere;
 use crate::kills::kill_everywhere;
+use crate::world::{Case, Door, Place};
+
+/// All cases but the linked bundle.
+fn others() -> Vec<Case> {
+    vec![
+        Case::new(Place::Mirrored, Door::Bundle),
+        Case::new(Place::OtherDevice, Door::Bundle),
+        Case::new(Place::ReadOnly, Door::Bundle),
+        Case::new(Place::MountPoint, Door::Bundle),
+        Case::new(Place::Linked, Door::Replace),
+        Case::new(Place::Mirrored, Door::Replace),
+        Case::new(Place::Linked, Door::Editable),
+        Case::new(Place::ReadOnly, Door::Editable),
+        Case::new(Place::Linked, Door::Wheel),
+        Case::new(Place::Mirrored, Door::Wheel),
+    ]
+}
 
 #[test]
-fn wheel_killed() {
-    kill_everywhere(Place::Linked, Door::Wheel, 1);
+fn killed_anywhere_while_linked() {
+    kill_everywhere(Case::new(Place::Linked, Door::Bundle), 1);
+}
+
+#[test]
+fn killed_anywhere() {
+    if in_own_mounts("killed_anywhere") {
+        for case in others() {
+            kill_everywhere(case, 23);
+        }
+    }
+}
+
+#[test]
+#[ignore = "minutes"]
+fn killed_everywhere() {
+    if in_own_mounts("killed_everywhere") {
+        kill_everywhere(Case::new(Place::Linked, Door::Bundle).with_sbom(), 1);
+        for case in others() {
+            kill_everywhere(case, 1);
+        }
+    }
+}
+
+#[test]
+fn failing_anywhere() {
+    if in_own_mounts("failing_anywhere") {
+        fail_everywhere(Case::new(Place::Linked, Door::Bundle), 5);
+        for case in others() {
+            fail_everywhere(case, 97);
+        }
+    }
+}
+
+#[test]
+#[ignore = "minutes"]
+fn failing_everywhere() {
+    if in_own_mounts("failing_everywhere") {
+        fail_everywhere(Case::new(Place::Linked, Door::Bundle).with_sbom(), 1);
+        for case in others() {
+            fail_everywhere(case, 1);
+        }
+    }
 }

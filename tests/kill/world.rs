@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use spokeshave_testkit::mounts::{self, Mounted};
 use spokeshave_testkit::snapshot::{Entry, Snapshot, contents, entry, set_attribute, snapshot};
 use spokeshave_testkit::strace::{self, Call};
-use spokeshave_testkit::{Bench, Cc, Libs, Outcome, mounts};
+use spokeshave_testkit::{Bench, Cc, Libs, Outcome, run};
 
 /// How the origins can be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +38,30 @@ pub enum Door {
     Wheel,
 }
 
+/// A place, what is made there, and whether a bill of materials comes with it (most of a run's time is then the reading
+/// of the system's package database).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    pub place: Place,
+    pub door: Door,
+    pub sbom: bool,
+}
+
+impl Case {
+    pub fn new(place: Place, door: Door) -> Case {
+        Case { place, door, sbom: false }
+    }
+
+    pub fn with_sbom(self) -> Case {
+        Case { sbom: true, ..self }
+    }
+}
+
 pub struct World {
+    _mounted: Option<Mounted>,
     bench: Bench,
     root: PathBuf,
-    pub door: Door,
+    case: Case,
     /// The deliverable as a run without trouble makes it.
     finished: Snapshot,
     /// What stood at its place before.
@@ -61,16 +82,16 @@ pub enum Output {
 impl World {
     /// Builds it and runs the command once without trouble.
     #[track_caller]
-    pub fn new(place: Place, door: Door) -> World {
+    pub fn new(case: Case) -> World {
+        let Case { place, door, .. } = case;
         let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
         let root = bench.dir().canonicalize().unwrap().join("root");
         let target = root.join("target/release");
-        if place == Place::Mirrored {
-            mounts::mount_xfs(&root);
-        }
-        if place == Place::OtherDevice {
-            mounts::mount_tmpfs(&root.join("target"), "size=64m");
-        }
+        let mut mounted = match place {
+            Place::Mirrored => Some(mounts::xfs(&root)),
+            Place::OtherDevice => Some(mounts::tmpfs(&root.join("target"), "size=64m")),
+            Place::Linked | Place::ReadOnly | Place::MountPoint => None,
+        };
         for dir in ["lib", "out", "tmp", "target/release/deps"] {
             fs_err::create_dir_all(root.join(dir)).unwrap();
         }
@@ -89,30 +110,32 @@ impl World {
             }
         }
         match place {
-            Place::ReadOnly => mounts::make_read_only(&root.join("target")),
-            Place::MountPoint => mounts::make_mount_point(&target.join("app")),
+            Place::ReadOnly => mounted = Some(mounts::read_only(&root.join("target"))),
+            Place::MountPoint => mounted = Some(mounts::itself(&target.join("app"))),
             Place::Linked | Place::Mirrored | Place::OtherDevice => {}
         }
 
         let mut world = World {
             bench,
             root,
-            door,
+            case,
             finished: Snapshot::new(),
             earlier: Snapshot::new(),
             before: Snapshot::new(),
+            _mounted: mounted,
         };
         world.before = world.all_but_output();
         if door == Door::Replace {
             world.run_with(&["--dist-name", "earlier"]).exits(0);
             world.earlier = snapshot(&world.out());
-            fs_err::rename(world.out(), world.bench.dir().join("earlier")).unwrap();
+            world.copy(&world.out(), &world.bench.dir().join("earlier"));
+            fs_err::remove_dir_all(world.out()).unwrap();
         }
-        let outcome = world.run().exits(0);
+        world.run().exits(0);
         world.finished = snapshot(&world.out());
         assert_ne!(contents(&world.finished), contents(&world.earlier));
         world.is_as_before("a run without trouble");
-        world.held_as(place, &outcome);
+        world.held_as(place);
         world
     }
 
@@ -125,19 +148,19 @@ impl World {
     pub fn command(&self) -> Command {
         let mut command = self.bench.command();
         let target = self.root.join("target/release");
-        let door = match self.door {
+        let door = match self.case.door {
             Door::Bundle | Door::Replace => "bundle",
             Door::Editable => "editable",
             Door::Wheel => "repair",
         };
         let mut args: Vec<OsString> = vec![door.into()];
         let lib = self.root.join("lib").into_os_string();
-        let output = if self.door == Door::Wheel { "-w" } else { "-o" };
-        match self.door {
+        let output = if self.case.door == Door::Wheel { "-w" } else { "-o" };
+        match self.case.door {
             Door::Editable => args.extend(["--linked-path".into(), lib, output.into()]),
             _ => args.extend(["--lib-dir".into(), lib, "--jobs".into(), "1".into(), output.into()]),
         }
-        match self.door {
+        match self.case.door {
             Door::Bundle | Door::Replace => {
                 args.extend([self.out().into(), target.join("app").into(), target.join("tool").into()]);
             }
@@ -145,6 +168,9 @@ impl World {
             Door::Wheel => {
                 args.extend([self.out().into(), target.join("demo-1.0-cp39-abi3-linux_x86_64.whl").into()])
             }
+        }
+        if !self.case.sbom && self.case.door != Door::Editable {
+            args.push("--no-sbom".into());
         }
         command.args(args).env("TMPDIR", self.root.join("tmp"));
         command
@@ -159,22 +185,27 @@ impl World {
         Outcome::of(self.command().args(more))
     }
 
-    /// The calls of a run, from the first that touches what is ours to the last.
+    /// The points of a run where what is on disk can be different from what it was at the point before: every call that
+    /// touches what is ours, and the one behind it.
     #[track_caller]
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn points(&self) -> Vec<Call> {
         self.reset();
         let (outcome, calls) = strace::trace(&self.command());
         outcome.exits(0);
         self.output_is(Output::Complete, "a traced run");
-        let calls = calls.into_iter().filter(|call| call.name != "execve");
-        let calls: Vec<Call> = calls.skip_while(|call| !call.touches(&self.root)).collect();
-        assert!(calls.len() > 20 && calls.last().unwrap().name == "exit_group", "{calls:#?}");
-        calls
+        let mut before = false;
+        let points: Vec<Call> = calls
+            .into_iter()
+            .filter(|call| call.name != "execve")
+            .filter(|call| std::mem::replace(&mut before, call.touches(&self.root)) || before)
+            .collect();
+        assert!(points.iter().all(|call| call.thread == 0 || self.case.door == Door::Wheel), "{points:#?}");
+        points
     }
 
     /// The directory that is the deliverable, or that it appears in.
     fn out(&self) -> PathBuf {
-        match self.door {
+        match self.case.door {
             Door::Bundle | Door::Replace => self.root.join("out/bundle"),
             Door::Editable | Door::Wheel => self.root.join("out"),
         }
@@ -184,7 +215,7 @@ impl World {
     #[track_caller]
     pub fn reset(&self) {
         let out = self.out();
-        match self.door {
+        match self.case.door {
             Door::Bundle | Door::Replace if !out.exists() => {}
             Door::Bundle | Door::Replace => fs_err::remove_dir_all(&out).unwrap(),
             Door::Editable | Door::Wheel => {
@@ -193,17 +224,21 @@ impl World {
                 }
             }
         }
-        if self.door == Door::Replace {
-            let earlier = self.bench.dir().join("earlier");
-            spokeshave_testkit::run("cp", ["-a", earlier.to_str().unwrap(), out.to_str().unwrap()]);
+        if self.case.door == Door::Replace {
+            self.copy(&self.bench.dir().join("earlier"), &out);
         }
+    }
+
+    #[track_caller]
+    fn copy(&self, from: &Path, to: &Path) {
+        run("cp", ["-a", from.to_str().unwrap(), to.to_str().unwrap()]);
     }
 
     /// What stands in the deliverable's place; a part of one is a panic.
     #[track_caller]
     pub fn output(&self, when: &str) -> Output {
         let found = snapshot(&self.out());
-        let found = match self.door {
+        let found = match self.case.door {
             Door::Bundle | Door::Replace => found,
             // Beside the deliverable may stand what a killed run left.
             Door::Editable | Door::Wheel => {
@@ -257,7 +292,7 @@ impl World {
 
     fn all_but_output(&self) -> Snapshot {
         let mut all = snapshot(&self.root);
-        match self.door {
+        match self.case.door {
             Door::Bundle | Door::Replace => all.retain(|path, _| !path.starts_with("out/bundle")),
             Door::Editable | Door::Wheel => {
                 all.retain(|path, _| !path.starts_with("out") || path == Path::new("out") || hidden(path));
@@ -268,8 +303,8 @@ impl World {
 
     /// Panics unless the report says that the origins were held in the way that the place allows.
     #[track_caller]
-    fn held_as(&self, place: Place, _: &Outcome) {
-        if self.door != Door::Bundle {
+    fn held_as(&self, place: Place) {
+        if self.case.door != Door::Bundle {
             return;
         }
         self.reset();

@@ -1,6 +1,6 @@
 //! File systems of a test's own, gone with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -28,16 +28,33 @@ pub fn in_own_mounts(name: &str) -> bool {
     false
 }
 
+/// Something mounted, until this is dropped.
+pub struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        Outcome::of(Command::new("umount").arg("--lazy").arg(&self.0));
+    }
+}
+
+#[track_caller]
+fn mount(args: &[&str], at: &Path) -> Mounted {
+    run("mount", args.iter().copied().chain([at.to_str().unwrap()]));
+    Mounted(at.to_owned())
+}
+
 /// Mounts an empty tmpfs with these options (`size=64k`) at `at`.
 #[track_caller]
-pub fn mount_tmpfs(at: &Path, options: &str) {
+#[must_use]
+pub fn tmpfs(at: &Path, options: &str) -> Mounted {
     fs_err::create_dir_all(at).unwrap();
-    run("mount", ["-t", "tmpfs", "-o", options, "tmpfs", at.to_str().unwrap()]);
+    mount(&["-t", "tmpfs", "-o", options, "tmpfs"], at)
 }
 
 /// Mounts an empty xfs, whose files can share extents (`FICLONE`), at `at`.
 #[track_caller]
-pub fn mount_xfs(at: &Path) {
+#[must_use]
+pub fn xfs(at: &Path) -> Mounted {
     let dir = TempDir::with_prefix("image-").unwrap();
     let image = dir.path().join("xfs");
     // The smallest that mkfs.xfs makes; sparse.
@@ -45,18 +62,21 @@ pub fn mount_xfs(at: &Path) {
     run("mkfs.xfs", ["-q", image.to_str().unwrap()]);
     fs_err::create_dir_all(at).unwrap();
     // The mount keeps the image, which needs no name any more.
-    run("mount", ["-o", "loop", image.to_str().unwrap(), at.to_str().unwrap()]);
+    mount(&["-o", "loop", image.to_str().unwrap()], at)
 }
 
 /// Makes everything below the directory `at` unwritable, in a way that root can't overcome.
 #[track_caller]
-pub fn make_read_only(at: &Path) {
-    make_mount_point(at);
+#[must_use]
+pub fn read_only(at: &Path) -> Mounted {
+    let mounted = itself(at);
     run("mount", ["-o", "remount,bind,ro", at.to_str().unwrap()]);
+    mounted
 }
 
 /// Makes `at`, a directory or a file, a mount point: no link leads out of it.
 #[track_caller]
-pub fn make_mount_point(at: &Path) {
-    run("mount", ["--bind", at.to_str().unwrap(), at.to_str().unwrap()]);
+#[must_use]
+pub fn itself(at: &Path) -> Mounted {
+    mount(&["--bind", at.to_str().unwrap()], at)
 }
