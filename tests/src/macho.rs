@@ -1,11 +1,12 @@
 //! Mach-O files as readers see them that share no code with us, and their functions run by an emulator.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::{python, run};
+use crate::{Cc, Outcome, python, run};
 
 /// A Mach-O file as `tools/check_macho.py` reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -120,4 +121,60 @@ impl MachoSlice {
     pub fn names(&self) -> Vec<&str> {
         self.dylibs.iter().map(|(_, name, _, _)| name.as_str()).collect()
     }
+}
+
+/// What a function gave, run by `tools/run_macho.py`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Called {
+    /// Its result.
+    pub result: i64,
+    /// The files that were loaded for it, in that order.
+    pub images: Vec<PathBuf>,
+}
+
+/// Loads a Mach-O file as dyld would into an emulated processor and calls `int function(int)`.
+///
+/// `options` are those of `tools/run_macho.py`: `--root DIR`, `--executable FILE`, `--no-init`. What it says on failure
+/// is the error.
+pub fn call(
+    arch: &str,
+    file: &Path,
+    function: &str,
+    argument: i32,
+    options: &[&str],
+) -> Result<Called, String> {
+    let mut command = Command::new(python());
+    command
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/run_macho.py"))
+        .args(["--arch", arch])
+        .args(options);
+    command.arg("--").arg(file).args([function, &argument.to_string()]);
+    let outcome = Outcome::of(&mut command);
+    if outcome.code == Some(0) {
+        Ok(serde_json::from_str(&outcome.stdout).unwrap())
+    } else {
+        Err(outcome.stderr)
+    }
+}
+
+impl Cc {
+    /// zig for macOS on this processor (`x86_64`, `arm64`).
+    pub fn macos(arch: &str) -> Cc {
+        Cc::zig(if arch == "arm64" { "aarch64-macos" } else { "x86_64-macos" })
+    }
+
+    /// Builds a dylib with this install name and room for longer names.
+    #[track_caller]
+    pub fn dylib(&self, out: &Path, install_name: &str, source: &str, args: &[&str]) {
+        let name = format!("-Wl,-install_name,{install_name}");
+        let own = ["-shared", name.as_str(), "-Wl,-headerpad_max_install_names"];
+        self.build(out, source, &[&own[..], args].concat());
+    }
+}
+
+/// Joins thin files into a fat one.
+#[track_caller]
+pub fn lipo(out: &Path, parts: &[&Path]) {
+    let parts = parts.iter().map(|path| path.to_str().unwrap());
+    run("llvm-lipo-14", ["-create", "-output", out.to_str().unwrap()].into_iter().chain(parts));
 }

@@ -343,7 +343,7 @@ def as_lief(path):
 
 
 def as_llvm(path):
-    run = subprocess.run(["llvm-objdump", "--macho", "--arch=all", "--private-headers", path], capture_output=True, text=True)
+    run = subprocess.run(["llvm-objdump-14", "--macho", "--arch=all", "--private-headers", path], capture_output=True, text=True)
     if run.returncode or "malformed" in run.stderr:
         raise ValueError(run.stderr.strip())
     own, dylibs, rpaths = None, None, None
