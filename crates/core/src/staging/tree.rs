@@ -132,7 +132,7 @@ impl Tree {
     fn seal(&self) -> io::Result<()> {
         let root = self.hidden.path();
         let unfinished = root.join(format!("{MANIFEST}.new"));
-        self.put(&unfinished, manifest::text(&self.files).as_bytes(), 0o666)?;
+        self.put(&unfinished, manifest::text(&self.files).as_bytes(), 0o644)?;
         self.fs.rename(&unfinished, &root.join(MANIFEST))?;
         self.mode.map_or(Ok(()), |mode| self.hidden.set_mode(mode))?;
         self.dirs.iter().rev().try_for_each(|dir| self.sync_dir(&root.join(dir.as_str())))

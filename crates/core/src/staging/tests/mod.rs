@@ -1,6 +1,7 @@
 //! Staging on a real directory.
 
 mod faults;
+mod faulty;
 mod hold;
 mod machine;
 mod trees;
@@ -43,6 +44,16 @@ impl Place {
         fs_err::read(self.path(relative)).unwrap()
     }
 
+    fn mode(&self, relative: &str) -> u32 {
+        fs_err::metadata(self.path(relative)).unwrap().mode() & 0o7777
+    }
+
+    /// The part of the listing that is below `relative`.
+    fn below(&self, relative: &str) -> Vec<String> {
+        let prefix = self.path(relative).display().to_string();
+        self.listing().into_iter().filter(|line| line.starts_with(&prefix)).collect()
+    }
+
     /// Every file and directory below, with what must not change of it.
     fn listing(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -62,7 +73,7 @@ fn list(dir: &Path, found: &mut Vec<String>) {
             list(&path, found);
         } else {
             let (mode, links, inode) = (meta.mode(), meta.nlink(), meta.ino());
-            let bytes = fs_err::read(&path).unwrap();
+            let bytes = fs_err::read(&path).unwrap_or_default();
             found.push(format!(
                 "{name} {mode:o} {links} {inode} {}.{} {bytes:?}",
                 meta.mtime(),
