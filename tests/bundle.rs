@@ -75,6 +75,10 @@ fn binaries_share_the_carried_libraries() {
     let libraries: Vec<_> = files(&found).into_iter().filter(|path| path.contains(".so")).collect();
     assert_eq!(libraries.len(), 2, "one copy of each: {libraries:?}");
     assert!(libraries.iter().all(|path| path.starts_with("one.libs/")), "{libraries:?}");
+    assert!(
+        found.values().all(|entry| entry.mode & 0o002 == 0),
+        "nothing is for everybody to write: {found:?}"
+    );
     world.without_libraries(|| {
         for name in ["one", "two"] {
             assert_eq!(said(&world.dist().join(name)), "42\n");

@@ -11,8 +11,8 @@ use spokeshave_core::{Globs, Include, OptionValues, Options, Result};
 
 use super::{BundleArgs, CargoArgs, EditableArgs, ModeArg, values};
 
-/// Makes native binaries portable: finds the shared libraries that a wheel needs and its target will not have,
-/// carries copies of them along, and rewrites the references. On any host for any target, with no other program
+/// Makes native binaries portable: finds the shared libraries that a wheel or a program needs and its target will not
+/// have, carries copies of them along, and rewrites the references. On any host for any target, with no other program
 /// installed.
 #[derive(Debug, Parser)]
 #[command(name = "spokeshave", version, max_term_width = 110)]
@@ -165,7 +165,7 @@ pub struct CompletionsArgs {
 /// What to look for and where; the options that an audit understands.
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// The platform tag to reach, or `auto` for the best that the wheel earns
+    /// The platform tag to reach, or `auto` for the best that is earned
     #[arg(
         long,
         value_name = "auto|TAG",

@@ -32,6 +32,7 @@ pub struct BundleArgs {
 
 /// `spokeshave cargo`
 #[derive(Debug, Args)]
+#[command(version)]
 #[command(after_help = "Examples:\n  spokeshave cargo -- build --release\n  \
     cargo spokeshave -o dist -- build --release --bin app --target x86_64-unknown-linux-gnu")]
 pub struct CargoArgs {

@@ -48,7 +48,7 @@ fn build(args: &CargoArgs, out: &mut Output) -> Result<Built> {
         return Err(Error::new("cargo built nothing to bundle")
             .hint(
                 "programs and libraries whose `crate-type` is `cdylib` are bundled, examples when `--example` or \
-                 `--examples` asks for them; `cargo check` and `cargo test` build none of these",
+                 `--examples` asks for them; `cargo check` builds none of these",
             )
             .into());
     };
