@@ -172,6 +172,18 @@ impl Cc {
     }
 }
 
+/// Builds a dylib with LLVM's linker: `LC_DYLD_CHAINED_FIXUPS` where zig writes `LC_DYLD_INFO_ONLY`, no libSystem.
+#[track_caller]
+pub fn chained_dylib(out: &Path, arch: &str, install_name: &str, source: &str, args: &[&str]) {
+    let object = out.with_extension("o");
+    Cc::macos(arch).build(&object, source, &["-c"]);
+    let own = ["-arch", arch, "-platform_version", "macos", "12.0", "12.0", "-dylib", "-fixup_chains"];
+    let own = [&own[..], &["-undefined", "dynamic_lookup", "-install_name", install_name, "-w"]].concat();
+    let files = ["-o", out.to_str().unwrap(), object.to_str().unwrap()];
+    run("ld64.lld-16", own.iter().chain(&files).chain(args));
+    fs_err::remove_file(object).unwrap();
+}
+
 /// Joins thin files into a fat one.
 #[track_caller]
 pub fn lipo(out: &Path, parts: &[&Path]) {

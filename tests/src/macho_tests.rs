@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Cc, Macho, call, lipo};
+use crate::{Cc, Macho, call, chained_dylib, lipo};
 
 /// `b(x)` counts up a variable of another library and calls its function: `2 * (x + 8)` the first time.
 fn chain(dir: &Path, arch: &str) -> PathBuf {
@@ -59,7 +59,31 @@ fn fat_files_run_for_either_processor() {
     assert!(call("arm64", &fat, "other", 1, &[]).unwrap_err().contains("exports no other"));
 }
 
-/// `WebPGetMuxVersion`: chained fixups, as Apple's linker writes them, and a library that reaches two others.
+/// Binds, rebases and an initializer, all in chains.
+#[test]
+fn chained_fixups_are_applied() {
+    for arch in ["x86_64", "arm64"] {
+        let dir = tempfile::tempdir().unwrap();
+        let (c, b) = (dir.path().join("libc_.dylib"), dir.path().join("libb.dylib"));
+        chained_dylib(
+            &c,
+            arch,
+            "@rpath/libc_.dylib",
+            "int counter = 7; int c(int x) { return x + counter; }",
+            &[],
+        );
+        let outer =
+            "int c(int); extern int counter; static volatile int own = 3; volatile int *pointer = &own; int (*function)(int) = c;
+            __attribute__((constructor)) static void start(void) { own = 4; }
+            int b(int x) { counter++; return 2 * function(x) + *pointer; }";
+        chained_dylib(&b, arch, "@rpath/libb.dylib", outer, &[c.to_str().unwrap(), "-rpath", "@loader_path"]);
+        assert!(Macho::of(&b).slices[0].commands.contains(&"DYLD_CHAINED_FIXUPS".to_owned()));
+        assert_eq!(call(arch, &b, "b", 5, &[]).unwrap().result, 30);
+        assert_eq!(call(arch, &b, "b", 5, &["--no-init"]).unwrap().result, 29);
+    }
+}
+
+/// `WebPGetMuxVersion`, of a library that reaches two others.
 #[test]
 fn published_libraries_run() {
     let cases = [

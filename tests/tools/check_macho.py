@@ -166,8 +166,6 @@ class Slice:
             end = max(end, offset + filesize)
             if filesize > segment["vmsize"]:
                 self.bad(f"{name} has more bytes in the file than in memory")
-            if name == "__LINKEDIT" and segment["vmsize"] % 0x1000:
-                self.bad(f"{name}'s vmsize {segment['vmsize']:#x} is no multiple of a page")
             for section in segment["sections"]:
                 if section["zero"] or not section["size"]:
                     continue

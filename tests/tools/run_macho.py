@@ -23,7 +23,7 @@ from unicorn import arm64_const, x86_const
 CPUS = {"x86_64": 0x0100_0007, "arm64": 0x0100_000C}
 SYSTEM = ("/usr/lib/", "/System/")
 RETURN, STUBS, STACK = 0x1000, 0x10_0000, 0x7000_0000
-STUB_ROOM, STACK_ROOM = 0x10_0000, 0x10_0000
+ROOM = STUB_ROOM = STACK_ROOM = 0x10_0000
 LOAD, WEAK, REEXPORT, LAZY, UPWARD = 0xC, 0x8000_0018, 0x8000_001F, 0x20, 0x8000_0023
 
 
@@ -142,7 +142,7 @@ class Loader:
         self.uc.mem_map(STUBS, STUB_ROOM)
         self.uc.mem_map(STACK, STACK_ROOM)
         self.uc.hook_add(unicorn.UC_HOOK_CODE, self.stub_called, begin=STUBS, end=STUBS + STUB_ROOM)
-        self.fault = None
+        self.fault, self.free = None, 0x1_0000_0000
 
     # Finding files
 
@@ -197,9 +197,10 @@ class Loader:
         if path in self.by_path:
             return self.by_path[path]
         image = self.by_path[path] = Image(path, self.slice(path), parent)
-        image.base = 0x1_0000_0000 + sum(-(-i.span // 0x10_0000 + 2) * 0x10_0000 for i in self.images)
         self.images.append(image)
-        self.uc.mem_map(image.base, -(-image.span // 0x10_0000) * 0x10_0000)
+        image.base, room = self.free, -(-image.span // ROOM) * ROOM
+        self.free += room + ROOM
+        self.uc.mem_map(image.base, room)
         for addr, vmsize, offset, filesize in image.segments:
             self.uc.mem_write(image.address(addr), image.data[offset : offset + min(filesize, vmsize)])
         for kind, name in image.dylibs:
