@@ -90,7 +90,7 @@ fn patch_commands(image: &Image<'_>, head: &mut [u8], dataoff: u32, datasize: u3
     let end = u64::from(dataoff) + u64::from(datasize);
     let commands = read_commands(&View { bytes: head, base: image.view.base })?;
     let linkedit = image.segment(&LINKEDIT);
-    let segments = commands.iter().filter(|c| matches!(c.kind, macho::LC_SEGMENT | macho::LC_SEGMENT_64));
+    let segments = commands.iter().filter(|command| command.is_segment());
     // The segments kept their order.
     let index = image.segments.iter().position(|segment| Some(segment) == linkedit);
     let segment = index.and_then(|index| segments.clone().nth(index));

@@ -1,13 +1,16 @@
 //! Reads back what was written.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use object::macho;
+use object::Endianness;
+use object::macho::{self, LoadCommandType};
 use spokeshave_core::{Error, Result};
 
+use super::goal::Goal;
 use crate::change::{Changes, SliceChanges};
 use crate::facts::{MachoFacts, Slice};
-use crate::image::{Content, Fat, File, Image, LINKEDIT, dylib_kind};
+use crate::image::{Command, Content, Fat, File, Header, Image, LINKEDIT, dylib_kind};
 use crate::sign;
 
 /// Checks that `new` is `old` with `changes` and nothing else: names and search paths, every other load command, every
@@ -29,9 +32,9 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     let slices = before.slices.iter().zip(&after.slices).zip(was.slices.iter().zip(&is.slices));
     for (((before, after), (was, is)), change) in slices.zip(&changes.slices) {
         match (before, after) {
-            _ if before.view().bytes == after.view().bytes => {
-                if super::goal::Goal::of(was, change).is_some() {
-                    return Err(fault("a slice did not change", is.offset));
+            _ if Goal::of(was, change).is_none() => {
+                if before.view().bytes != after.view().bytes {
+                    return Err(fault("a slice changed that should not have", is.offset));
                 }
             }
             (Content::Image(before), Content::Image(after)) => {
@@ -63,45 +66,75 @@ fn names(was: &Slice, is: &Slice, change: &SliceChanges) -> Result<()> {
     if (&should.id, &should.dylibs, &should.rpaths) != (&is.id, &is.dylibs, &is.rpaths) || !signed {
         return Err(fault("names or search paths are not what was asked for", is.offset));
     }
-    let kept = |slice: &Slice| (slice.arch, slice.filetype, slice.flags, slice.uuid, slice.min_os.clone());
-    if kept(was) != kept(is) {
-        return Err(fault("the header changed", is.offset));
-    }
     Ok(())
 }
 
-/// The other load commands are what and where they were; of those with names, what is not the name.
+/// The header and the other load commands are what they were; of those with names, what is not the name.
 fn commands(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
-    let (was, is) = (fixed_parts(before)?, fixed_parts(after)?);
-    if was != is {
-        return Err(fault("a load command changed that should not have", after.view.base));
+    let at = after.view.base;
+    let counts = Header::COUNTS.start as u64..Header::COUNTS.end as u64;
+    let same = |range: Range<u64>| before.slice(range.clone()) == after.slice(range);
+    if !same(0..counts.start) || !same(counts.end..before.header.size()) {
+        return Err(fault("the header changed", at));
+    }
+    if after.commands.last().map(Command::end) != Some(after.header.commands_end()) {
+        return Err(fault("the load commands end before sizeofcmds says so", at));
+    }
+    if kept_parts(before)? != kept_parts(after)? {
+        return Err(fault("a load command changed that should not have", at));
+    }
+    let old: BTreeSet<&[u8]> =
+        before.commands.iter().map(|command| bytes_of(before, command)).collect::<Result<_>>()?;
+    for command in &after.commands {
+        let bytes = bytes_of(after, command)?;
+        let name = name_offset(after, command)?;
+        let padding = name.and_then(|name| bytes.get(name as usize..)).unwrap_or_default();
+        let padding = padding.iter().skip_while(|byte| **byte != 0);
+        if !old.contains(bytes) && padding.copied().any(|byte| byte != 0) {
+            return Err(fault("the padding behind a name is not zero", at.saturating_add(command.offset)));
+        }
     }
     Ok(())
 }
 
 /// What may not change of each load command, those left out that may come and go.
-fn fixed_parts<'a>(image: &Image<'a>) -> Result<Vec<(macho::LoadCommandType, Vec<&'a [u8]>)>> {
+fn kept_parts<'a>(image: &Image<'a>) -> Result<Vec<(LoadCommandType, Vec<&'a [u8]>)>> {
     let linkedit = image.segment(&LINKEDIT).map(|segment| segment.command);
     let mut parts = Vec::new();
     for command in &image.commands {
-        let bytes = image.part_of(command)?.bytes;
+        let bytes = bytes_of(image, command)?;
         let part = |range: Range<usize>| bytes.get(range).unwrap_or_default();
-        if command.kind == macho::LC_RPATH || command.kind == macho::LC_CODE_SIGNATURE {
-            continue;
-        }
-        let kept = if command.kind == macho::LC_ID_DYLIB || dylib_kind(image, command)?.is_some() {
-            let raw: &macho::DylibCommand<object::Endianness> = image.typed(command)?;
-            vec![part(8..raw.dylib.name.offset.get(image.endian()) as usize)]
-        } else if Some(*command) == linkedit && image.header.is_64 {
-            vec![part(0..32), part(40..48), part(56..bytes.len())]
-        } else if Some(*command) == linkedit {
-            vec![part(0..28), part(32..36), part(40..bytes.len())]
-        } else {
-            vec![bytes]
+        let kept = match name_offset(image, command)? {
+            _ if command.kind == macho::LC_RPATH || command.kind == macho::LC_CODE_SIGNATURE => continue,
+            Some(name) => vec![part(8..name as usize)],
+            // `vmsize` and `filesize`
+            None if Some(*command) == linkedit && image.header.is_64 => {
+                vec![part(0..32), part(40..48), part(56..bytes.len())]
+            }
+            None if Some(*command) == linkedit => vec![part(0..28), part(32..36), part(40..bytes.len())],
+            None => vec![bytes],
         };
         parts.push((command.kind, kept));
     }
     Ok(parts)
+}
+
+fn bytes_of<'a>(image: &Image<'a>, command: &Command) -> Result<&'a [u8]> {
+    Ok(image.part_of(command)?.bytes)
+}
+
+/// Where in a command the name begins that may change.
+fn name_offset(image: &Image<'_>, command: &Command) -> Result<Option<u32>> {
+    let endian = image.endian();
+    if command.kind == macho::LC_RPATH {
+        let raw: &macho::RpathCommand<Endianness> = image.typed(command)?;
+        return Ok(Some(raw.path.offset.get(endian)));
+    }
+    if command.kind != macho::LC_ID_DYLIB && dylib_kind(image, command)?.is_none() {
+        return Ok(None);
+    }
+    let raw: &macho::DylibCommand<Endianness> = image.typed(command)?;
+    Ok(Some(raw.dylib.name.offset.get(endian)))
 }
 
 /// Everything between load commands and signature is what and where it was, and what was behind the signature still is.
@@ -121,7 +154,20 @@ fn contents(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
     if freed.is_none_or(|bytes| bytes.iter().any(|byte| *byte != 0)) {
         return Err(fault("freed bytes of the header are not zero", after.view.base));
     }
-    if signed && is.contents_end.saturating_sub(was.contents_end) >= sign::ALIGNMENT.into() {
+    if signed { linkedit(before, after, was.contents_end..is.contents_end) } else { Ok(()) }
+}
+
+/// `__LINKEDIT` ends with the signature and takes no more memory than it must; between `padding` there is nothing.
+fn linkedit(before: &Image<'_>, after: &Image<'_>, padding: Range<u64>) -> Result<()> {
+    let aligned = padding.start.next_multiple_of(sign::ALIGNMENT.into());
+    let zeros = after.slice(padding.clone()).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+    let ends = after.signature()?.zip(after.segment(&LINKEDIT));
+    let ends = ends.is_some_and(|(signature, linkedit)| signature.end == linkedit.file_range().end);
+    let memory = before.segment(&LINKEDIT).zip(after.segment(&LINKEDIT)).is_some_and(|(was, is)| {
+        let grown = is.filesize > was.vmsize && is.vmsize.saturating_sub(is.filesize) < 0x4000;
+        is.vmsize == was.vmsize || grown
+    });
+    if padding.end != aligned || !zeros || !ends || !memory {
         return Err(fault("the signature is not where it should be", after.view.base));
     }
     Ok(())

@@ -42,6 +42,11 @@ impl Command {
         }
     }
 
+    /// Whether it describes a segment.
+    pub fn is_segment(&self) -> bool {
+        matches!(self.kind, macho::LC_SEGMENT | macho::LC_SEGMENT_64)
+    }
+
     /// Where it ends in the slice.
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.size.into())
