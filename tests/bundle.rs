@@ -1,10 +1,12 @@
 //! `spokeshave bundle`: build outputs in, a directory that runs anywhere out.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use spokeshave_testkit::snapshot::{Snapshot, contents, entry, snapshot};
-use spokeshave_testkit::{Bench, Cc, Dynamic, Libs, Outcome};
+use spokeshave_testkit::{ARCHES, Bench, Cc, Dynamic, Libs, Outcome};
 
 /// What `cmake --build` would have left: two programs and a library of the project, linked with external libraries.
 struct World {
@@ -136,6 +138,25 @@ int main() { std::cout << greet() << std::endl; }"#;
 }
 
 #[test]
+fn programs_of_other_architectures() {
+    for arch in ARCHES.iter().filter(|arch| ["aarch64", "armv7l", "s390x"].contains(&arch.tag)) {
+        let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
+        let libs = Libs::new(arch.cc(), &bench.path("lib"));
+        libs.program(&bench.path("build/app"), &[]);
+        bench.spokeshave(["bundle", "--linked-path", libs.dir(), "-o", "dist", "build/app"]).exits(0);
+        fs_err::remove_dir_all(&libs.dir).unwrap();
+        assert_eq!(arch.run(&bench.path("dist/app"), &["x"]).exits(7).stdout, "42 x\n", "{}", arch.tag);
+        // A program of this machine has no place beside it.
+        Cc::gcc().build(&bench.path("build/here"), "int main() { return 0; }", &[]);
+        bench
+            .spokeshave(["bundle", "-l", libs.dir(), "-o", "both", "build/app", "build/here"])
+            .exits(1)
+            .complains(&["build/", "hint: "]);
+        assert!(!bench.dir().join("both").exists());
+    }
+}
+
+#[test]
 fn the_same_bytes_every_time() {
     let world = World::new();
     let binaries = [world.binary("one"), world.binary("two"), world.binary("none")];
@@ -155,6 +176,27 @@ fn the_same_bytes_every_time() {
     let found = snapshot(&world.dist());
     assert!(!files(&found).iter().any(|path| path.contains(".so") || *path == "one"), "{:?}", files(&found));
     assert_eq!(said(&world.dist().join("none")), "none\n");
+}
+
+#[test]
+fn two_runs_on_one_binary_do_not_interleave() {
+    let world = World::new();
+    let one = world.binary("one");
+    let other = fs_err::File::open(&one).unwrap();
+    other.file().lock().unwrap();
+    let mut command = world.bench.command();
+    command.args(["bundle", "-l", world.libs.dir(), "-o", "dist", &one]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = command.spawn().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let stderr = BufReader::new(run.stderr.take().unwrap());
+    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let line = told.recv_timeout(Duration::from_secs(60)).expect("the run tells that it waits");
+    assert!(line.contains(&format!("{one}: another run works on it, waiting")), "{line}");
+    assert!(!world.dist().exists());
+    drop(other);
+    assert!(run.wait().unwrap().success());
+    assert!(world.dist().join("one").exists());
 }
 
 #[test]
