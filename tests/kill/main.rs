@@ -13,33 +13,37 @@ use crate::faults::fail_everywhere;
 use crate::kills::kill_everywhere;
 use crate::world::{Case, Door, Place};
 
-/// All cases but the linked bundle.
-fn others() -> Vec<Case> {
-    vec![
-        Case::new(Place::Mirrored, Door::Bundle),
-        Case::new(Place::OtherDevice, Door::Bundle),
-        Case::new(Place::ReadOnly, Door::Bundle),
-        Case::new(Place::MountPoint, Door::Bundle),
-        Case::new(Place::Linked, Door::Replace),
-        Case::new(Place::Mirrored, Door::Replace),
-        Case::new(Place::Linked, Door::Editable),
-        Case::new(Place::ReadOnly, Door::Editable),
-        Case::new(Place::Linked, Door::Wheel),
-        Case::new(Place::Mirrored, Door::Wheel),
-    ]
+const LINKED: Case = Case::new(Place::Linked, Door::Bundle);
+
+const OTHERS: [Case; 10] = [
+    Case::new(Place::Mirrored, Door::Bundle),
+    Case::new(Place::OtherDevice, Door::Bundle),
+    Case::new(Place::ReadOnly, Door::Bundle),
+    Case::new(Place::MountPoint, Door::Bundle),
+    Case::new(Place::Linked, Door::Replace),
+    Case::new(Place::Mirrored, Door::Replace),
+    Case::new(Place::Linked, Door::Editable),
+    Case::new(Place::ReadOnly, Door::Editable),
+    Case::new(Place::Linked, Door::Wheel),
+    Case::new(Place::Mirrored, Door::Wheel),
+];
+
+/// Panics with all that went wrong.
+#[track_caller]
+fn judge(cases: &[Case], attempt: impl Fn(Case) -> Vec<String>) {
+    let wrong: Vec<String> = cases.iter().flat_map(|case| attempt(*case)).collect();
+    assert!(wrong.is_empty(), "{} went wrong:\n\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
 #[test]
 fn killed_anywhere_while_linked() {
-    kill_everywhere(Case::new(Place::Linked, Door::Bundle), 1);
+    judge(&[LINKED], |case| kill_everywhere(case, 1));
 }
 
 #[test]
 fn killed_anywhere() {
     if in_own_mounts("killed_anywhere") {
-        for case in others() {
-            kill_everywhere(case, 23);
-        }
+        judge(&OTHERS, |case| kill_everywhere(case, 23));
     }
 }
 
@@ -47,20 +51,16 @@ fn killed_anywhere() {
 #[ignore = "minutes"]
 fn killed_everywhere() {
     if in_own_mounts("killed_everywhere") {
-        kill_everywhere(Case::new(Place::Linked, Door::Bundle).with_sbom(), 1);
-        for case in others() {
-            kill_everywhere(case, 1);
-        }
+        judge(&[LINKED.with_sbom()], |case| kill_everywhere(case, 1));
+        judge(&OTHERS, |case| kill_everywhere(case, 1));
     }
 }
 
 #[test]
 fn failing_anywhere() {
     if in_own_mounts("failing_anywhere") {
-        fail_everywhere(Case::new(Place::Linked, Door::Bundle), 5);
-        for case in others() {
-            fail_everywhere(case, 97);
-        }
+        judge(&[LINKED], |case| fail_everywhere(case, 5));
+        judge(&OTHERS, |case| fail_everywhere(case, 97));
     }
 }
 
@@ -68,9 +68,7 @@ fn failing_anywhere() {
 #[ignore = "minutes"]
 fn failing_everywhere() {
     if in_own_mounts("failing_everywhere") {
-        fail_everywhere(Case::new(Place::Linked, Door::Bundle).with_sbom(), 1);
-        for case in others() {
-            fail_everywhere(case, 1);
-        }
+        judge(&[LINKED], |case| fail_everywhere(case, 1));
+        judge(&OTHERS, |case| fail_everywhere(case, 1));
     }
 }

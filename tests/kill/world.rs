@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,12 +49,18 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new(place: Place, door: Door) -> Case {
+    pub const fn new(place: Place, door: Door) -> Case {
         Case { place, door, sbom: false }
     }
 
     pub fn with_sbom(self) -> Case {
         Case { sbom: true, ..self }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}{}", self.place, self.door, if self.sbom { " with its SBOM" } else { "" })
     }
 }
 
@@ -134,7 +141,7 @@ impl World {
         world.run().exits(0);
         world.finished = snapshot(&world.out());
         assert_ne!(contents(&world.finished), contents(&world.earlier));
-        world.is_as_before("a run without trouble");
+        world.is_as_before().unwrap();
         world.held_as(place);
         world
     }
@@ -192,7 +199,7 @@ impl World {
         self.reset();
         let (outcome, calls) = strace::trace(&self.command());
         outcome.exits(0);
-        self.output_is(Output::Complete, "a traced run");
+        self.output_is(Output::Complete).unwrap();
         let mut before = false;
         let points: Vec<Call> = calls
             .into_iter()
@@ -201,6 +208,16 @@ impl World {
             .collect();
         assert!(points.iter().all(|call| call.thread == 0 || self.case.door == Door::Wheel), "{points:#?}");
         points
+    }
+
+    /// Puts the deliverable's place back and runs the command with `attempt`, again when it did not come to the call: how
+    /// many there are before hangs a little on where the system loads the program.
+    pub fn at<T>(&self, call: &Call, attempt: impl Fn(&Command) -> Option<T>) -> Result<T, String> {
+        let again = || {
+            self.reset();
+            attempt(&self.command())
+        };
+        (0..3).find_map(|_| again()).ok_or_else(|| format!("{call} was not reached"))
     }
 
     /// The directory that is the deliverable, or that it appears in.
@@ -234,60 +251,64 @@ impl World {
         run("cp", ["-a", from.to_str().unwrap(), to.to_str().unwrap()]);
     }
 
-    /// What stands in the deliverable's place; a part of one is a panic.
-    #[track_caller]
-    pub fn output(&self, when: &str) -> Output {
-        let found = snapshot(&self.out());
-        let found = match self.case.door {
-            Door::Bundle | Door::Replace => found,
+    /// What stands in the deliverable's place; a part of one is an error.
+    pub fn output(&self) -> Result<Output, String> {
+        let mut found = snapshot(&self.out());
+        if let Door::Editable | Door::Wheel = self.case.door {
             // Beside the deliverable may stand what a killed run left.
-            Door::Editable | Door::Wheel => {
-                found.into_iter().filter(|(path, _)| !hidden(path)).collect::<Snapshot>()
-            }
-        };
+            found.retain(|path, _| !hidden(path));
+        }
         if contents(&found) == contents(&self.finished) {
-            Output::Complete
+            Ok(Output::Complete)
         } else if contents(&found) == contents(&self.earlier) {
-            Output::Before
+            Ok(Output::Before)
         } else {
-            panic!("{when}: a partial deliverable: {found:#?}\nnot {:#?}", self.finished)
+            Err(format!("a partial deliverable: {found:#?}\nnot {:#?}", self.finished))
         }
     }
 
-    /// Panics unless the output is this.
-    #[track_caller]
-    pub fn output_is(&self, what: Output, when: &str) {
-        assert_eq!(self.output(when), what, "{when}");
+    /// Whether the output is this.
+    pub fn output_is(&self, what: Output) -> Result<(), String> {
+        let output = self.output()?;
+        if output == what { Ok(()) } else { Err(format!("the output is {output:?} instead of {what:?}")) }
     }
 
-    /// Panics unless the origins and all other names of their inodes are as they were; a killed run may have left a
-    /// further name.
-    #[track_caller]
-    pub fn origins_are_clean(&self, when: &str) {
+    /// Whether the origins and all other names of their inodes are as they were; a killed run may have left a further
+    /// name.
+    pub fn origins_are_clean(&self) -> Result<(), String> {
         for (path, was) in self.before.iter().filter(|(path, _)| path.starts_with("target")) {
             let is = entry(&self.root.join(path));
             let is = Entry { links: is.links.min(was.links), ..is };
-            assert_eq!(is, *was, "{when}: {} changed", path.display());
+            if is != *was {
+                return Err(format!("{} changed from {was:?} to {is:?}", path.display()));
+            }
         }
+        Ok(())
     }
 
-    /// Panics unless everything but the deliverable is as it was before the first run: nothing changed, nothing is new.
-    #[track_caller]
-    pub fn is_as_before(&self, when: &str) {
-        if let Some(difference) = self.difference() {
-            panic!("{when}: {difference}");
-        }
-    }
-
-    /// What is not as it was before the first run.
-    pub fn difference(&self) -> Option<String> {
+    /// Whether everything but the deliverable is as it was before the first run: nothing changed, nothing is new.
+    pub fn is_as_before(&self) -> Result<(), String> {
         let is = self.all_but_output();
         let differs = |(path, entry): (&PathBuf, &Entry), other: &Snapshot| {
             (other.get(path) != Some(entry)).then(|| format!("{} {entry:?}", path.display()))
         };
         let new: Vec<String> = is.iter().filter_map(|item| differs(item, &self.before)).collect();
         let gone: Vec<String> = self.before.iter().filter_map(|item| differs(item, &is)).collect();
-        (new.len() + gone.len() > 0).then(|| format!("there is now {new:#?}, there was {gone:#?}"))
+        if new.is_empty() && gone.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("there is now {new:#?}, there was {gone:#?}"))
+        }
+    }
+
+    /// Runs it without trouble after a run with trouble: the deliverable is complete and nothing is left.
+    pub fn next_run(&self) -> Result<(), String> {
+        let outcome = self.run();
+        if outcome.code != Some(0) {
+            return Err(format!("the next run fails: {outcome:?}"));
+        }
+        let judged = self.output_is(Output::Complete).and_then(|()| self.is_as_before());
+        judged.map_err(|what| format!("after the next run: {what}"))
     }
 
     fn all_but_output(&self) -> Snapshot {

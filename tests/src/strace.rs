@@ -39,6 +39,12 @@ impl Call {
     }
 }
 
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} number {}: {}({}", self.name, self.nth, self.name, self.text)
+    }
+}
+
 /// Runs `command` to its end; all its file-system calls in order.
 #[track_caller]
 pub fn trace(command: &Command) -> (Outcome, Vec<Call>) {
@@ -46,25 +52,18 @@ pub fn trace(command: &Command) -> (Outcome, Vec<Call>) {
     (outcome, parse(&log))
 }
 
-/// Runs `command` and kills it on entry of `call`.
-///
-/// # Panics
-/// When it never came there.
+/// Runs `command` and kills it on entry of `call`; whether it came there.
 #[track_caller]
-pub fn kill_at(command: &Command, call: &Call) {
-    let (outcome, _) = inject(command, call, "signal=SIGKILL");
-    assert_eq!(outcome.code, None, "{call:?} was not reached: {outcome:?}");
+pub fn kill_at(command: &Command, call: &Call) -> bool {
+    inject(command, call, "signal=SIGKILL").0.code.is_none()
 }
 
-/// Runs `command` with `call` failing with the error `errno`, such as `ENOSPC`, and not happening.
-///
-/// # Panics
-/// When it never came there.
+/// Runs `command` with `call` failing with the error `errno`, such as `ENOSPC`, and not happening; `None` when it never
+/// came there.
 #[track_caller]
-pub fn fail_at(command: &Command, call: &Call, errno: &str) -> Outcome {
+pub fn fail_at(command: &Command, call: &Call, errno: &str) -> Option<Outcome> {
     let (outcome, log) = inject(command, call, &format!("error={errno}"));
-    assert!(log.contains("(INJECTED)"), "{call:?} was not reached: {outcome:?}\n{log}");
-    outcome
+    log.contains("(INJECTED)").then_some(outcome)
 }
 
 #[track_caller]
@@ -131,9 +130,11 @@ mod tests {
 
         let made = || [&first, &second].map(|path| fs_err::remove_dir(path).is_ok());
         assert_eq!(made(), [true, true]);
-        kill_at(&command, &calls[1]);
+        assert!(kill_at(&command, &calls[1]));
         assert_eq!(made(), [true, false]);
-        fail_at(&command, &calls[0], "EIO").exits(1).complains(&["Input/output error"]);
+        fail_at(&command, &calls[0], "EIO").unwrap().exits(1).complains(&["Input/output error"]);
         assert_eq!(made(), [false, true]);
+        let third = Call { nth: 3, ..calls[1].clone() };
+        assert!(!kill_at(&command, &third) && fail_at(&command, &third, "EIO").is_none());
     }
 }
