@@ -1,10 +1,13 @@
 //! Read-only bytes: on the heap or mapped. The one place with `unsafe`.
 
+use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::Result;
+use memmap2::MmapOptions;
+
+use crate::{Error, Result};
 
 /// Read-only bytes that are cheap to clone and are given back when the last clone goes.
 #[derive(Clone)]
@@ -31,13 +34,17 @@ impl Bytes {
     /// # Errors
     /// When the file can't be mapped.
     pub fn map_file(file: &fs_err::File) -> Result<Self> {
-        if file.metadata()?.len() == 0 {
+        let failed =
+            |error: std::io::Error| Error::new(format!("can't be mapped: {error}")).at(file.path().display());
+        let len =
+            usize::try_from(file.metadata()?.len()).map_err(|_| failed(ErrorKind::FileTooLarge.into()))?;
+        if len == 0 {
             return Ok(Bytes::from(Vec::new()));
         }
         // SAFETY: the mapping is private and read-only. Another process that truncates the file while it is
         // mapped would raise SIGBUS; callers map only files that no build writes, as the contract above says.
         #[allow(unsafe_code)]
-        let map = unsafe { memmap2::Mmap::map(file.file())? };
+        let map = unsafe { MmapOptions::new().len(len).map(file.file()) }.map_err(failed)?;
         Ok(Bytes(Repr::Mapped(Arc::new(map))))
     }
 
