@@ -45,7 +45,8 @@ impl ByteSource for Snapshot {
     /// Reads, since a build may truncate its output at any time; a file of our own is mapped.
     fn open(&self) -> Result<Bytes> {
         if let Some(private) = &self.private {
-            return Bytes::map_file(&fs_err::File::from_parts(private.try_clone()?, &self.path));
+            let private = private.try_clone().map_err(|error| unreadable(self, &error))?;
+            return Bytes::map_file(&fs_err::File::from_parts(private, &self.path));
         }
         let read = self.fs.read(&self.file, self.identity.size);
         match read {
