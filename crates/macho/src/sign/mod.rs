@@ -14,9 +14,12 @@
 //! ```
 
 mod build;
+mod entitlements;
 mod identifier;
 mod plan;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use plan::{Code, Lost, Signing};
 pub use read::{CodeDirectory, Signature};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::Arch;
 
+use super::entitlements::restricted_keys;
 use super::identifier::{default_identifier, unique_of_code, unique_of_uuid};
 use super::read::{CodeDirectory, SHA1, SHA256, slot};
 use super::{CS_ADHOC, CS_CHECK_EXPIRATION, CS_LINKER_SIGNED, CS_REQUIRE_LV, CS_RUNTIME, Signature};
@@ -47,6 +48,8 @@ pub enum Lost {
     LibraryValidation,
     /// Requirements that name an identity.
     Requirements,
+    /// The entitlements of a program, because of these keys that only a real identity may claim.
+    Entitlements(Vec<String>),
     /// Launch or library constraints.
     LaunchConstraints,
     /// The stapled ticket of a notarization.
@@ -92,6 +95,7 @@ impl<'a> Signing<'a> {
         let directory = old.and_then(Signature::directory);
         // SHA-1 stays beside SHA-256 where it was: codesign writes both for systems before 10.11.4.
         let with_sha1 = old.is_some_and(|old| old.with_hash(SHA1).is_some());
+        let restricted = old.map(|old| restricted(code, old)).unwrap_or_default();
         let hashes: &[u8] = if with_sha1 { &[SHA1, SHA256] } else { &[SHA256] };
         Signing {
             identifier: identifier(code, directory),
@@ -100,8 +104,8 @@ impl<'a> Signing<'a> {
             exec_segment: code.exec_segment,
             exec_seg_flags: exec_seg_flags(code, directory),
             directories: hashes.iter().map(|hash| Directory::new(*hash, code, old)).collect(),
-            blobs: kept_blobs(old),
-            lost: old.map(lost).unwrap_or_default(),
+            blobs: kept_blobs(old, restricted.is_empty()),
+            lost: old.map(|old| lost(old, restricted)).unwrap_or_default(),
         }
     }
 
@@ -155,16 +159,23 @@ fn exec_seg_flags(code: &Code<'_>, old: Option<&CodeDirectory<'_>>) -> u64 {
     old.map_or(0, |old| old.exec_seg_flags & !MAIN_BINARY) | main
 }
 
-fn kept_blobs<'a>(old: Option<&Signature<'a>>) -> Vec<(u32, &'a [u8])> {
+/// Entitlements matter in programs only.
+fn restricted(code: &Code<'_>, old: &Signature<'_>) -> Vec<String> {
+    let xml = old.payload(slot::ENTITLEMENTS).filter(|_| code.filetype == MH_EXECUTE);
+    xml.map(restricted_keys).unwrap_or_default()
+}
+
+fn kept_blobs<'a>(old: Option<&Signature<'a>>, with_entitlements: bool) -> Vec<(u32, &'a [u8])> {
     let requirements = old.filter(|old| !old.has_identity()).and_then(|old| old.blob(slot::REQUIREMENTS));
     let mut blobs = vec![(slot::REQUIREMENTS, requirements.unwrap_or(NO_REQUIREMENTS))];
     for slot in [slot::ENTITLEMENTS, slot::ENTITLEMENTS_DER] {
-        blobs.extend(old.and_then(|old| old.blob(slot)).map(|blob| (slot, blob)));
+        let entitlements = old.filter(|_| with_entitlements).and_then(|old| old.blob(slot));
+        blobs.extend(entitlements.map(|blob| (slot, blob)));
     }
     blobs
 }
 
-fn lost(old: &Signature<'_>) -> Vec<Lost> {
+fn lost(old: &Signature<'_>, restricted: Vec<String>) -> Vec<Lost> {
     let directory = old.directory();
     let flags = directory.map_or(0, |directory| directory.flags);
     let requirements = old.blob(slot::REQUIREMENTS).is_some_and(|blob| blob != NO_REQUIREMENTS);
@@ -174,6 +185,7 @@ fn lost(old: &Signature<'_>) -> Vec<Lost> {
         (flags & CS_RUNTIME != 0, Lost::HardenedRuntime),
         (flags & CS_REQUIRE_LV != 0, Lost::LibraryValidation),
         (old.has_identity() && requirements, Lost::Requirements),
+        (!restricted.is_empty(), Lost::Entitlements(restricted)),
         (slot::LAUNCH_CONSTRAINTS.into_iter().any(|slot| old.blob(slot).is_some()), Lost::LaunchConstraints),
         (old.blob(slot::TICKET).is_some(), Lost::Ticket),
     ];
@@ -188,6 +200,9 @@ impl fmt::Display for Lost {
             Lost::HardenedRuntime => "the hardened runtime",
             Lost::LibraryValidation => "library validation",
             Lost::Requirements => "the requirements that name its identity",
+            Lost::Entitlements(keys) => {
+                return write!(f, "the entitlements ({})", keys.join(", ").escape_debug());
+            }
             Lost::LaunchConstraints => "the launch constraints",
             Lost::Ticket => "the notarization ticket",
         })
