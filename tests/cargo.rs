@@ -176,6 +176,10 @@ fn a_program_is_built_once_and_bundled_three_times() {
         let libraries = carried.keys().filter(|path| path.to_string_lossy().contains(".so"));
         assert_eq!(libraries.count(), 2, "{carried:?}");
     });
+    let said = Outcome::of(&mut command()).exits(0).stdout;
+    for part in ["from target/release/app\n", "written   target/release/spokeshave in"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
     let origin = Outcome::of(Command::new(target.join("release/app")).env_remove("LD_LIBRARY_PATH"));
     assert_ne!(origin.code, Some(0), "the program of the build finds no library, or the test shows nothing");
     let plain = Outcome::of(project.cargo().args(["build", "--release", "-v"])).exits(0);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use spokeshave_core::pipeline::{BundleReport, Engine, Origin};
 use spokeshave_core::{OptionValues, Repairer, Result};
 
-use super::{environment, lossy, report_failed_output, warn};
+use super::{environment, from_here, lossy, report_failed_output, warn};
 use crate::args::{BundleArgs, BundleSettings, TerminalArgs};
 use crate::exit::Exit;
 use crate::terminal::{Console, Output};
@@ -59,9 +59,12 @@ impl Delivery<'_> {
         let report = engine.bundle(&origins, &bundle);
         console.finish(report.as_ref().map_or(&[], |report| &report.warnings));
         match report {
-            Ok(report) if settings.json => out.json(&printable(report))?,
+            Ok(report) if settings.json => out.json(&with_paths(report, lossy))?,
             Ok(_) if terminal.quiet => {}
-            Ok(report) => out.text(&render::bundle(&report, console.elapsed(), terminal.verbose))?,
+            Ok(report) => {
+                let report = with_paths(report, from_here);
+                out.text(&render::bundle(&report, console.elapsed(), terminal.verbose))?;
+            }
             Err(error) => {
                 let error = origins
                     .iter()
@@ -73,11 +76,11 @@ impl Delivery<'_> {
     }
 }
 
-/// With paths that JSON can hold.
-fn printable(mut report: BundleReport) -> BundleReport {
-    report.output = lossy(&report.output);
+/// The report with other paths.
+fn with_paths(mut report: BundleReport, path: impl Fn(&Path) -> PathBuf) -> BundleReport {
+    report.output = path(&report.output);
     for artifact in &mut report.artifacts {
-        artifact.origin = lossy(&artifact.origin);
+        artifact.origin = path(&artifact.origin);
     }
     report
 }

@@ -73,6 +73,12 @@ fn lossy(path: &Path) -> PathBuf {
     PathBuf::from(path.to_string_lossy().into_owned())
 }
 
+/// The path as someone in the working directory would write it.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(path).to_owned()
+}
+
 /// Prints what is odd about the options.
 fn warn(warnings: &[String], terminal: &TerminalArgs) {
     for warning in warnings.iter().filter(|_| !terminal.quiet) {
