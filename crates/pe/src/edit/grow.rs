@@ -137,6 +137,11 @@ impl Room {
             let what = format!("sections begin at {headers:#x}, inside of the section table (up to {end:#x})");
             return Err(Error::new(what).offset(header.section_table()).into());
         }
+        let limit = image.sections.iter().map(|section| section.virtual_address).min().unwrap_or(u32::MAX);
+        if header.size_of_headers > limit {
+            let what = format!("SizeOfHeaders {:#x} reaches into the first section (RVA {limit:#x})", header.size_of_headers);
+            return Err(Error::new(what).offset(header.offset_of(Field::SizeOfHeaders)).into());
+        }
         let wanted = end..end.saturating_add(HEADER);
         let bound = bound_imports(image).unwrap_or(0..0);
         let is_free = |at: u64| bound.contains(&at) || image.slice(at..at + 1) == Some(&[0]);
@@ -150,7 +155,6 @@ impl Room {
             return Err(Error::new(what).offset(range.start).into());
         }
         let widened = u64::from(header.size_of_headers).saturating_add(file_alignment);
-        let limit = image.sections.iter().map(|section| section.virtual_address).min().unwrap_or(u32::MAX);
         if widened > limit.into() {
             let what = format!(
                 "no room for a section header: the headers end at {headers:#x}, the section table at {end:#x}, and \

@@ -188,16 +188,38 @@ fn behind_sections(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
 
 /// The file offsets of symbols and debug data lead to the same bytes.
 fn pointers(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
-    let (old, new) = (before.header.pointer_to_symbol_table, after.header.pointer_to_symbol_table);
-    let head = |image: &Image<'_>, at: u32, size: u32| {
-        image.slice(at.into()..u64::from(at) + u64::from(size)).map(<[u8]>::to_vec)
-    };
-    /// One `IMAGE_SYMBOL`.
+    let field = Field::PointerToSymbolTable;
+    let symbols = before.header.pointer_to_symbol_table;
+    /// One `IMAGE_SYMBOL` in bytes.
     const SYMBOL: u32 = 18;
-    if head(before, old, SYMBOL) != head(after, new, SYMBOL) && old != 0 {
-        return Err(fault("the COFF symbols are elsewhere", after.header.offset_of(Field::PointerToSymbolTable)));
+    leads(before, symbols, SYMBOL, after, after.header.pointer_to_symbol_table, after.header.offset_of(field))?;
+    let entries = before.debug_entries();
+    let counterparts = after.debug_entries();
+    for (entry, new) in entries.iter().zip(&counterparts) {
+        leads(before, entry.pointer, entry.size, after, new.pointer, new.pointer_offset)?;
+    }
+    if entries.len() != counterparts.len() {
+        return Err(fault("debug data is missing", 0));
     }
     Ok(())
+}
+
+/// Checks that an old file offset became the right new one, which stands at `at`.
+fn leads(before: &Image<'_>, old: u32, size: u32, after: &Image<'_>, new: u32, at: u64) -> Result<()> {
+    let (old, new) = (u64::from(old), u64::from(new));
+    let widened = u64::from(after.header.size_of_headers).saturating_sub(before.header.size_of_headers.into());
+    let right = if old < before.header.section_table_end() {
+        new == old
+    } else if old < before.contents_end() {
+        new == old.saturating_add(widened)
+    } else {
+        // As much of it as stands before the certificate table, if it does.
+        let end = before.bytes.len() as u64;
+        let end = before.certificates().map_or(end, |range| if range.start > old { range.start } else { end });
+        let size = end.min(old.saturating_add(size.into())).saturating_sub(old);
+        before.slice(old..old.saturating_add(size)) == after.slice(new..new.saturating_add(size))
+    };
+    if right { Ok(()) } else { Err(fault("a file offset leads elsewhere", at)) }
 }
 
 /// Checks that the bytes of a range of the old file stand at `at` in the new one, but for those that may change.
