@@ -4,6 +4,7 @@
 //! Always: every point of a bundle that is linked, a sample of the others. With `--run-ignored`: every point of all.
 
 mod faults;
+mod full;
 mod kills;
 mod world;
 
@@ -70,5 +71,13 @@ fn failing_everywhere() {
     if in_own_mounts("failing_everywhere") {
         judge(&[LINKED], |case| fail_everywhere(case, 1));
         judge(&OTHERS, |case| fail_everywhere(case, 1));
+    }
+}
+
+#[test]
+fn full_disks() {
+    if in_own_mounts("full_disks") {
+        full::output_side();
+        full::origin_side();
     }
 }

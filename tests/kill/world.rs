@@ -188,7 +188,8 @@ impl World {
         self.run_with(&[])
     }
 
-    fn run_with(&self, more: &[&str]) -> Outcome {
+    /// The same with further arguments.
+    pub fn run_with(&self, more: &[&str]) -> Outcome {
         Outcome::of(self.command().args(more))
     }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub struct Entry {
     /// Type and permission bits.
     pub mode: u32,
-    /// Inode number.
+    /// Inode number, of a file only.
     pub inode: u64,
     /// Hard links, of a file only.
     pub links: u64,
@@ -60,7 +60,7 @@ pub fn entry(path: &Path) -> Entry {
     let file = meta.is_file();
     Entry {
         mode: meta.mode(),
-        inode: meta.ino(),
+        inode: if file { meta.ino() } else { 0 },
         links: if file { meta.nlink() } else { 0 },
         mtime: if file { mtime } else { 0 },
         attributes: if file { attributes(path) } else { Vec::new() },
