@@ -233,6 +233,7 @@ fn check_lists_what_a_repair_would_carry() {
     check(&[&one]).exits(1).complains(&["libalpha-1.2.so.3"]);
     let passed = check(&[&none]).exits(0);
     assert!(passed.stdout.contains("nothing needs to be carried"), "{passed:?}");
+    assert!(check(&["--json", &one]).exits(1).json()["output"].is_null(), "nothing was to be made");
     let excluded = ["-l", world.libs.dir(), "--exclude", "libalpha*", &one];
     check(&excluded).exits(0);
     world.bench.spokeshave(["bundle", &one]).exits(2).complains(&["--output"]);

@@ -31,7 +31,7 @@ pub fn bundle(
     let origins =
         binaries.into_iter().map(|path| Origin { path, linked_paths: linked_paths.clone() }).collect();
     let delivery = Delivery { settings: &args.settings, backends, given, terminal };
-    delivery.run(origins, output.unwrap_or(Path::new("")), name, out)
+    delivery.run(origins, output, name, out)
 }
 
 /// A file's name without its extension.
@@ -49,11 +49,17 @@ pub struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    /// Makes the bundle `output` and prints what became of it.
-    pub fn run(self, origins: Vec<Origin>, output: &Path, name: String, out: &mut Output) -> Result<Exit> {
+    /// Makes the bundle `output`, which only a check does without, and prints what became of it.
+    pub fn run(
+        self,
+        origins: Vec<Origin>,
+        output: Option<&Path>,
+        name: String,
+        out: &mut Output,
+    ) -> Result<Exit> {
         let (settings, terminal) = (self.settings, self.terminal);
         let (options, env) = (settings.options(self.given)?, environment());
-        let bundle = settings.bundle_options(output.to_owned(), name);
+        let bundle = settings.bundle_options(output.unwrap_or(Path::new("")).to_owned(), name);
         let console = Console::new(terminal, true, settings.json, "");
         let engine = Engine { backends: self.backends, options: &options, env: &env, events: &console };
         let report = engine.bundle(&origins, &bundle);
@@ -69,7 +75,7 @@ impl Delivery<'_> {
                 let error = origins
                     .iter()
                     .fold(error, |error, origin| formats::explain_at(error, &origin.path, self.backends));
-                return report_failed_output(Some(output), &error, settings.json, out);
+                return report_failed_output(output, &error, settings.json, out);
             }
         }
         Ok(Exit::Done)

@@ -29,7 +29,7 @@ pub fn cargo(
     };
     let output = args.output.clone().unwrap_or_else(|| built.beside.join("spokeshave"));
     let delivery = Delivery { settings: &args.settings, backends, given, terminal };
-    delivery.run(built.origins, &output, args.dist_name.clone().unwrap_or(built.name), out)
+    delivery.run(built.origins, Some(&output), args.dist_name.clone().unwrap_or(built.name), out)
 }
 
 /// What cargo built, ready for a bundle.
