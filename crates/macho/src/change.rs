@@ -6,6 +6,7 @@ pub struct SliceChanges {
     /// The new `LC_ID_DYLIB` name; a slice without one is left without.
     pub id: Option<String>,
     /// Names in `LC_*_DYLIB` commands (the own one excepted) and what they become. All commands with that name follow.
+    /// Two names that come to be one are told apart by a `./`, since dyld takes no library twice.
     pub dylibs: Vec<(String, String)>,
     /// The `LC_RPATH` list as it is to be; `None` leaves it alone.
     pub rpaths: Option<Vec<String>>,

@@ -25,7 +25,7 @@ pub(super) fn rewrite(image: &Image<'_>, facts: &Slice, goal: &Goal<'_>) -> Resu
     let mut id = goal.id;
     for command in &image.commands {
         if dylib_kind(image, command)?.is_some() {
-            writer.renamed(command, dylibs.next().copied().flatten())?;
+            writer.renamed(command, dylibs.next().and_then(Option::as_deref))?;
         } else if command.kind == macho::LC_ID_DYLIB {
             writer.renamed(command, id.take())?;
         } else if command.kind == macho::LC_RPATH {

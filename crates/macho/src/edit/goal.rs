@@ -1,5 +1,8 @@
 //! What the load commands with names are to say, and how many bytes that takes.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::rpath::{Step, steps};
 use crate::change::SliceChanges;
 use crate::facts::{NameSlot, Slice};
@@ -15,7 +18,7 @@ pub(super) struct Goal<'a> {
     /// The new name of `LC_ID_DYLIB`.
     pub id: Option<&'a str>,
     /// The new name of each library, in the order of [`Slice::dylibs`].
-    pub dylibs: Vec<Option<&'a str>>,
+    pub dylibs: Vec<Option<Cow<'a, str>>>,
     /// What becomes of the `LC_RPATH` commands.
     pub rpaths: Vec<Step<'a>>,
     /// Whether an `LC_CODE_SIGNATURE` command is to be added.
@@ -28,11 +31,7 @@ impl<'a> Goal<'a> {
         let other = |new: &&'a str, old: &str| *new != old;
         let id = slice.id.as_ref().zip(changes.id.as_deref());
         let id = id.and_then(|(old, new)| Some(new).filter(|new| other(new, &old.name)));
-        let renamed = |old: &str| {
-            let (_, new) = changes.dylibs.iter().find(|(from, _)| from == old)?;
-            Some(new.as_str()).filter(|new| other(new, old))
-        };
-        let dylibs: Vec<_> = slice.dylibs.iter().map(|(_, dylib)| renamed(&dylib.name)).collect();
+        let dylibs = new_names(slice, changes);
         let rpaths = match &changes.rpaths {
             Some(new) => steps(&slice.rpaths, new),
             None => slice.rpaths.iter().map(|_| Step::Keep).collect(),
@@ -55,7 +54,7 @@ impl<'a> Goal<'a> {
             growth += renamed(slot, name);
         }
         for (slot, name) in layout.dylibs.iter().zip(&self.dylibs) {
-            growth += name.map_or(0, |name| renamed(slot, name));
+            growth += name.as_ref().map_or(0, |name| renamed(slot, name));
         }
         let mut old = layout.rpaths.iter();
         for step in &self.rpaths {
@@ -69,13 +68,40 @@ impl<'a> Goal<'a> {
     }
 
     /// The names that will be written.
-    pub fn new_names(&self) -> impl Iterator<Item = &'a str> {
+    pub fn new_names(&self) -> impl Iterator<Item = &str> {
         let rpaths = self.rpaths.iter().filter_map(|step| match step {
             Step::Insert(path) => Some(*path),
             Step::Keep | Step::Drop => None,
         });
-        self.id.into_iter().chain(self.dylibs.iter().flatten().copied()).chain(rpaths)
+        self.id.into_iter().chain(self.dylibs.iter().flatten().map(Cow::as_ref)).chain(rpaths)
     }
+}
+
+/// The new name of each library.
+///
+/// Two names that come to be one are told apart by a `./`: of programs built for macOS 15 or later dyld refuses those
+/// that name a library twice (`enforceNoDuplicateDylibs` in its `mach_o/Policy.cpp`), and no command may go, since symbols
+/// are bound by their number.
+fn new_names<'a>(slice: &Slice, changes: &'a SliceChanges) -> Vec<Option<Cow<'a, str>>> {
+    let asked: BTreeMap<&str, &'a str> =
+        changes.dylibs.iter().rev().map(|(old, new)| (old.as_str(), new.as_str())).collect();
+    let asked = |old: &str| asked.get(old).copied().filter(|new| *new != old);
+    let old_names = || slice.dylibs.iter().map(|(_, dylib)| dylib.name.as_str());
+    let mut taken: BTreeMap<String, &str> =
+        old_names().filter(|old| asked(old).is_none()).map(|old| (old.to_owned(), old)).collect();
+    let mut names = Vec::with_capacity(slice.dylibs.len());
+    for old in old_names() {
+        names.push(asked(old).map(|new| {
+            let mut new = Cow::Borrowed(new);
+            while taken.get(new.as_ref()).is_some_and(|other| *other != old) {
+                let Some((start, rest)) = new.split_once('/') else { break };
+                new = Cow::Owned(format!("{start}/./{rest}"));
+            }
+            taken.entry(new.clone().into_owned()).or_insert(old);
+            new
+        }));
+    }
+    names
 }
 
 /// The size in bytes of a command whose name begins behind a header of that size: with its NUL, padded.

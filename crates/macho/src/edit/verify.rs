@@ -31,32 +31,30 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     }
     let slices = before.slices.iter().zip(&after.slices).zip(was.slices.iter().zip(&is.slices));
     for (((before, after), (was, is)), change) in slices.zip(&changes.slices) {
-        match (before, after) {
-            _ if Goal::of(was, change).is_none() => {
-                if before.view().bytes != after.view().bytes {
-                    return Err(fault("a slice changed that should not have", is.offset));
-                }
-            }
-            (Content::Image(before), Content::Image(after)) => {
-                names(was, is, change)?;
+        match (before, after, Goal::of(was, change)) {
+            (Content::Image(before), Content::Image(after), Some(goal)) => {
+                names(was, is, &goal, change)?;
                 commands(before, after)?;
                 contents(before, after)?;
             }
-            _ => return Err(fault("a slice changed its kind", is.offset)),
+            _ if before.view().bytes != after.view().bytes => {
+                return Err(fault("a slice changed that should not have", is.offset));
+            }
+            _ => {}
         }
     }
     between(&before, &after)
 }
 
 /// The names are what was asked for.
-fn names(was: &Slice, is: &Slice, change: &SliceChanges) -> Result<()> {
+fn names(was: &Slice, is: &Slice, goal: &Goal<'_>, change: &SliceChanges) -> Result<()> {
     let mut should = was.clone();
     if let (Some(id), Some(name)) = (&mut should.id, &change.id) {
         id.name.clone_from(name);
     }
-    for (_, dylib) in &mut should.dylibs {
-        if let Some((_, name)) = change.dylibs.iter().find(|(old, _)| *old == dylib.name) {
-            dylib.name.clone_from(name);
+    for ((_, dylib), name) in should.dylibs.iter_mut().zip(&goal.dylibs) {
+        if let Some(name) = name {
+            dylib.name = name.clone().into_owned();
         }
     }
     if let Some(rpaths) = &change.rpaths {

@@ -9,6 +9,9 @@ use super::header::Header;
 use super::view::View;
 use crate::facts::DylibKind;
 
+/// How many load commands a slice may have; the most seen in the wild are some 200.
+const MAX_COMMANDS: u32 = 10_000;
+
 /// A load command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Command {
@@ -58,7 +61,7 @@ pub(super) fn read(slice: &View<'_>, header: &Header) -> Result<Vec<Command>> {
     let end = header.commands_end();
     slice.part(header.size(), header.sizeofcmds.into(), "table of load commands")?;
     // Each takes eight bytes at least, so a false count can't ask for more than the file has.
-    if u64::from(header.ncmds) > u64::from(header.sizeofcmds) / 8 {
+    if u64::from(header.ncmds) > u64::from(header.sizeofcmds) / 8 || header.ncmds > MAX_COMMANDS {
         let what = format!("{} load commands do not fit into {:#x} bytes", header.ncmds, header.sizeofcmds);
         return Err(slice.fault(Header::COUNTS.start as u64, what).into());
     }

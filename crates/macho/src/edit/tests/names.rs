@@ -178,6 +178,22 @@ fn a_dylib_use_command_keeps_its_flags() {
     assert_eq!(command(&old)[8..28], command(&new)[8..28]);
 }
 
+/// dyld refuses a program built for macOS 15 that names a library twice.
+#[test]
+fn names_that_come_to_be_one_are_told_apart() {
+    let old = Handmade::dylib(Arch::X86_64).build();
+    let mut changes = renamed("/opt/libre.dylib", "@loader_path/x");
+    changes.dylibs.push(("/opt/liblazy.dylib".to_owned(), "@loader_path/x".to_owned()));
+    changes.dylibs.push(("/opt/libup.dylib".to_owned(), "@rpath/libweak.dylib".to_owned()));
+    let new = patched(&old, &change([changes]));
+    let expected = ["@rpath/libweak.dylib", "@loader_path/x", "@loader_path/./x", "@rpath/./libweak.dylib"];
+    assert_eq!(names(&new)[1..], expected);
+    // Names that were one before stay one.
+    let dylibs = vec![(macho::LC_LOAD_DYLIB, "/opt/a"), (macho::LC_LOAD_WEAK_DYLIB, "/opt/a")];
+    let twice = Handmade { dylibs, ..Handmade::dylib(Arch::X86_64) }.build();
+    assert_eq!(names(&patched(&twice, &change([renamed("/opt/a", "@rpath/a")]))), ["@rpath/a"; 2]);
+}
+
 #[test]
 fn changes_that_make_no_sense_are_refused() {
     let old = Handmade::dylib(Arch::X86_64).build();
