@@ -6,6 +6,7 @@ use std::sync::Arc;
 use object::macho;
 use spokeshave_core::{ByteSource, Bytes, Error, Locate as _, Result};
 
+use super::build::leaf;
 use super::{Node, NodeKind};
 use crate::facts::{Arch, MachoFacts};
 
@@ -13,52 +14,59 @@ use crate::facts::{Arch, MachoFacts};
 const HEADER: u64 = 8;
 const ENTRY: u64 = 20;
 
-/// Puts the fat file of each set of thin libraries in the place of the first of them.
+/// Puts the fat file of each set of thin libraries in the place of the first of them, until none is left: what two
+/// thin libraries need is needed by one file once they are joined.
 ///
 /// # Errors
 /// When a library can't be read, or they are too large for one file.
 pub fn join(nodes: &mut [Node]) -> Result<()> {
-    for mut group in groups(nodes) {
-        let arch = |index: &usize| nodes.get(*index)?.facts.slices.first().map(|slice| slice.arch);
-        group.sort_by_key(|index| arch(index));
-        let Some(first) = group.iter().min().copied() else { continue };
-        let parts: Vec<(Arch, Arc<dyn ByteSource>)> = group
-            .iter()
-            .filter_map(|index| Some((arch(index)?, nodes.get(*index)?.source.clone())))
-            .collect();
-        let needs = group.iter().filter_map(|index| nodes.get(*index)?.needs.first().cloned()).collect();
-        let aliases: BTreeSet<String> = group
-            .iter()
-            .filter_map(|index| nodes.get(*index))
-            .flat_map(|node| node.aliases.clone())
-            .collect();
-        let included = group.iter().find_map(|index| nodes.get(*index)?.included);
-        let Some(at) = nodes.get(first).map(|node| node.real.to_string()) else { continue };
-        let fat = Fat::new(parts).locate(&at)?;
-        let facts = Arc::new(MachoFacts::read(&fat.open()?).locate(&at)?);
-        if let Some(node) = nodes.get_mut(first) {
-            node.included = included;
-            node.source = Arc::new(fat);
-            node.facts = facts;
-            node.needs = needs;
-            node.aliases = aliases.into_iter().collect();
+    loop {
+        let groups = groups(nodes);
+        if groups.is_empty() {
+            return Ok(());
         }
-        for index in group.iter().filter(|index| **index != first) {
-            if let Some(node) = nodes.get_mut(*index) {
-                node.kind = NodeKind::Unused;
-                node.needs = Vec::new();
-            }
+        for group in groups {
+            join_group(nodes, group)?;
         }
-        for edge in nodes.iter_mut().flat_map(|node| &mut node.needs).flatten() {
-            if edge.to.is_some_and(|to| group.contains(&to)) {
-                edge.to = Some(first);
-            }
+    }
+}
+
+fn join_group(nodes: &mut [Node], mut group: Vec<usize>) -> Result<()> {
+    let arch = |index: &usize| nodes.get(*index)?.facts.slices.first().map(|slice| slice.arch);
+    group.sort_by_key(|index| arch(index));
+    let Some(first) = group.iter().min().copied() else { return Ok(()) };
+    let parts: Vec<(Arch, Arc<dyn ByteSource>)> =
+        group.iter().filter_map(|index| Some((arch(index)?, nodes.get(*index)?.source.clone()))).collect();
+    let needs = group.iter().filter_map(|index| nodes.get(*index)?.needs.first().cloned()).collect();
+    let aliases: BTreeSet<String> =
+        group.iter().filter_map(|index| nodes.get(*index)).flat_map(|node| node.aliases.clone()).collect();
+    let included = group.iter().find_map(|index| nodes.get(*index)?.included);
+    let Some(at) = nodes.get(first).map(|node| node.real.to_string()) else { return Ok(()) };
+    let fat = Fat::new(parts).locate(&at)?;
+    let facts = Arc::new(MachoFacts::read(&fat.open()?).locate(&at)?);
+    if let Some(node) = nodes.get_mut(first) {
+        node.included = included;
+        node.source = Arc::new(fat);
+        node.facts = facts;
+        node.needs = needs;
+        node.aliases = aliases.into_iter().collect();
+    }
+    for index in group.iter().filter(|index| **index != first) {
+        if let Some(node) = nodes.get_mut(*index) {
+            node.kind = NodeKind::Unused;
+            node.needs = Vec::new();
+        }
+    }
+    for edge in nodes.iter_mut().flat_map(|node| &mut node.needs).flatten() {
+        if edge.to.is_some_and(|to| group.contains(&to)) {
+            edge.to = Some(first);
         }
     }
     Ok(())
 }
 
-/// The sets of thin libraries that slices of one file find under one name. A library that belongs to two sets which
+/// The sets of thin libraries that slices of one file find under one file name (`/opt/homebrew` has other paths than
+/// `/usr/local`). A library that belongs to two sets which
 /// can't be one stays as it is: each slice names its own then.
 fn groups(nodes: &[Node]) -> Vec<Vec<usize>> {
     let thin = |index: usize| {
@@ -71,7 +79,7 @@ fn groups(nodes: &[Node]) -> Vec<Vec<usize>> {
         let mut by_name: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         for edge in node.needs.iter().flatten() {
             if let Some(to) = edge.to.filter(|to| thin(*to)) {
-                by_name.entry(&edge.name).or_default().insert(to);
+                by_name.entry(leaf(&edge.name)).or_default().insert(to);
             }
         }
         for set in by_name.into_values().filter(|set| set.len() > 1) {

@@ -50,16 +50,27 @@ pub fn select(request: &Request<'_>, evidence: &[Evidence]) -> Selection {
         selection.refusal = deployment_target(request, evidence).err();
         claims(request, evidence, &needed, &mut selection);
     }
-    for (machine, version) in &needed {
-        if *version != version.in_tags() {
-            selection.warnings.push(format!(
-                "{} on {} needs macOS {version}; tags name no minor version from macOS 11 on",
-                files(evidence, *machine, |v| v == *version).join(", "),
-                machine.name()
-            ));
-        }
+    for (machine, version) in needed.iter().filter(|(_, version)| **version != version.in_tags()) {
+        let files: Vec<&str> = evidence
+            .iter()
+            .filter(|e| (e.machine, e.version) == (*machine, *version))
+            .map(|e| e.file.as_str())
+            .collect();
+        selection.warnings.push(format!(
+            "{} needs macOS {version} ({}); tags name no minor version from macOS 11 on",
+            some(&files),
+            machine.name()
+        ));
     }
     selection
+}
+
+/// The first of some names, and how many more there are.
+fn some(names: &[&str]) -> String {
+    match names {
+        [first, _, rest @ ..] => format!("{first} and {} more", rest.len() + 1),
+        names => names.concat(),
+    }
 }
 
 /// Whether the package earns the tag asked for.
@@ -130,12 +141,6 @@ fn too_new(asked: &str, lines: Vec<String>, or: &str, version: Version) -> Error
 fn above(evidence: &[Evidence], machine: Machine, is_above: impl Fn(Version) -> bool) -> Vec<String> {
     let of_machine = evidence.iter().filter(|e| e.machine == machine && is_above(e.version));
     of_machine.map(|e| format!("\n  {}: {} ({})", e.file, e.version, machine.name())).collect()
-}
-
-/// The files for a machine that ask for such a version.
-fn files(evidence: &[Evidence], machine: Machine, which: impl Fn(Version) -> bool) -> Vec<String> {
-    let of_machine = evidence.iter().filter(|e| e.machine == machine && which(e.version));
-    of_machine.map(|e| e.file.clone()).collect()
 }
 
 /// The claimed tags, as they hold.
