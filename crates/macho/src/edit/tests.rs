@@ -49,6 +49,7 @@ fn names(bytes: &[u8]) -> Vec<String> {
     slice(bytes).dylibs.into_iter().map(|(_, dylib)| dylib.name).collect()
 }
 
-fn touched(edits: &[Edit]) -> Vec<std::ops::Range<u64>> {
-    edits.iter().map(|edit| edit.range.clone()).collect()
+/// The ranges of the old bytes that are replaced.
+fn touched(edits: &[Edit]) -> Vec<(u64, u64)> {
+    edits.iter().map(|edit| (edit.range.start, edit.range.end)).collect()
 }

@@ -23,8 +23,8 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     let (before, after) = (File::parse(old)?, File::parse(new).map_err(back)?);
     let (was, is) = (MachoFacts::of(&before)?, MachoFacts::of(&after).map_err(back)?);
     let identity = |file: &File<'_>| {
-        let arches = file.fat.as_ref().map(|fat| fat.arches.iter().map(|a| (a.arch, a.align)).collect());
-        (file.fat.as_ref().map(|fat| fat.is_64), arches.unwrap_or_else(Vec::new))
+        let arches = |fat: &Fat| fat.arches.iter().map(|arch| (arch.arch, arch.align)).collect::<Vec<_>>();
+        file.fat.as_ref().map(|fat| (fat.is_64, arches(fat)))
     };
     if identity(&before) != identity(&after) || was.slices.len() != is.slices.len() {
         return Err(fault("the fat header changed", 0));
@@ -95,8 +95,11 @@ fn commands(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A load command's kind and what of it may not change.
+type KeptParts<'a> = (LoadCommandType, Vec<&'a [u8]>);
+
 /// What may not change of each load command, those left out that may come and go.
-fn kept_parts<'a>(image: &Image<'a>) -> Result<Vec<(LoadCommandType, Vec<&'a [u8]>)>> {
+fn kept_parts<'a>(image: &Image<'a>) -> Result<Vec<KeptParts<'a>>> {
     let linkedit = image.segment(&LINKEDIT).map(|segment| segment.command);
     let mut parts = Vec::new();
     for command in &image.commands {

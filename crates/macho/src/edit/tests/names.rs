@@ -156,7 +156,7 @@ fn freed_bytes_are_zero_and_only_the_header_is_touched() {
     let changes = change([renamed("/usr/lib/libSystem.B.dylib", "/s")]);
     let edits = patch(&old, &changes).unwrap();
     let end = old.windows(4).position(|bytes| bytes == [1, 2, 3, 4]).unwrap() - 256;
-    assert_eq!(touched(&edits), [0..end as u64]);
+    assert_eq!(touched(&edits), [(0, end as u64)]);
     let new = patched(&old, &changes);
     assert_eq!(new[end - 24..end], [0; 24]);
     assert_eq!(slice(&new).header_room, 280);

@@ -74,7 +74,7 @@ fn a_signature_that_fits_stays_where_it_is() {
         let old = file.build();
         let edits = patch(&old, &longer()).unwrap();
         let at = (old.len() - 1 - 0x400) as u64;
-        assert_eq!(touched(&edits)[1..], [at..at + 0x400]);
+        assert_eq!(touched(&edits)[1..], [(at, at + 0x400)]);
         let new = apply(&old, &edits).unwrap();
         assert_eq!(new.len(), old.len());
         assert_eq!(place(&new), place(&old));
