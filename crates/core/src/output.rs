@@ -1,6 +1,6 @@
 //! A file that appears complete or not at all.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,10 +28,22 @@ impl Output {
         let dir = directory(target);
         #[cfg(target_os = "linux")]
         if let Some(file) = nameless(dir) {
-            return Ok(Output { file: Unfinished::Nameless(file), target: target.to_path_buf() });
+            return Ok(Self::nameless(file, target));
         }
-        let named = builder().tempfile_in(dir).map_err(|error| failed("can't be created", &error, target))?;
+        sweep(dir);
+        let named = named(dir).map_err(|error| failed("can't be created", &error, target))?;
         Ok(Output { file: Unfinished::Named(named), target: target.to_path_buf() })
+    }
+
+    /// A file without a name, on the file system of `target`, is to become it.
+    #[cfg(target_os = "linux")]
+    pub fn nameless(file: File, target: &Path) -> Self {
+        if fs_err::symlink_metadata(target).is_ok() {
+            sweep(directory(target));
+        }
+        // So that a sweep sees that it is alive, when it gets another name first.
+        let _ = file.try_lock();
+        Output { file: Unfinished::Nameless(file), target: target.to_path_buf() }
     }
 
     pub fn file(&self) -> &File {
@@ -77,9 +89,14 @@ fn directory(target: &Path) -> &Path {
     target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+const PREFIX: &str = ".spokeshave-";
+const SUFFIX: &str = ".tmp";
+/// So often a file is made anew that another run's sweep took for a dead one's before it was locked.
+const ATTEMPTS: usize = 16;
+
 fn builder() -> Builder<'static, 'static> {
     let mut builder = Builder::new();
-    builder.prefix(".spokeshave-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -87,6 +104,38 @@ fn builder() -> Builder<'static, 'static> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder
+}
+
+/// A file with a name of ours in `dir`, locked where it can be.
+fn named(dir: &Path) -> io::Result<NamedTempFile> {
+    for _ in 0..ATTEMPTS {
+        let named = builder().tempfile_in(dir)?;
+        let taken = matches!(named.as_file().try_lock(), Err(TryLockError::WouldBlock));
+        if !taken && fs_err::symlink_metadata(named.path()).is_ok() {
+            return Ok(named);
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
+/// Removes files that killed runs left in `dir`: those of live ones are locked.
+fn sweep(dir: &Path) {
+    let entries = fs_err::read_dir(dir).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let unique = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+        let ours = unique
+            .is_some_and(|unique| unique.len() == 6 && unique.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let file = if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            fs_err::File::open(entry.path())
+        } else {
+            continue;
+        };
+        if file.is_ok_and(|file| file.file().try_lock().is_ok()) {
+            // What can't be removed now is tried again by the next run.
+            let _ = fs_err::remove_file(entry.path());
+        }
+    }
 }
 
 /// A file without a name in `dir`; `None` where that can't be had, or can't be named later.
@@ -175,5 +224,25 @@ mod tests {
         assert_eq!(mode(&target), mode(&other));
         drop(Output { file: Unfinished::Named(builder().tempfile_in(dir.path()).unwrap()), target });
         assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in [".spokeshave-aB3xYz.tmp", ".spokeshave-notes.tmp", ".spokeshave-aB3xYz"] {
+            fs_err::write(path(name), "").unwrap();
+        }
+        let live = named(dir.path()).unwrap();
+        let write = || {
+            let output = Output::create(&path("out")).unwrap();
+            output.file().write_all(b"whole").unwrap();
+            output.finish().unwrap();
+        };
+        write();
+        write();
+        assert_eq!(fs_err::read(path("out")).unwrap(), b"whole");
+        assert!(live.path().exists() && !path(".spokeshave-aB3xYz.tmp").exists());
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 4);
     }
 }

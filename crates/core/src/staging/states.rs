@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use super::fs::Stat;
 use super::guard::{Guard, Hold, Private};
 use super::hidden::Hidden;
 use super::snapshot::changed;
@@ -243,16 +245,42 @@ impl Origin {
                 .hint("name another file for the result")
                 .into());
         }
-        let output = Output::create(target)?;
-        let file = output.file();
-        match bytes {
-            Some(bytes) => snapshot.fs.write(file, bytes),
-            None => snapshot.copy_to(file),
-        }
-        .and_then(|()| snapshot.fs.set_mode(file, self.mode()))
-        .map_err(|error| failed("can't be written", &error, target))?;
+        let cant = |error: std::io::Error| failed("can't be written", &error, target);
+        let output = match bytes {
+            Some(bytes) => {
+                let output = Output::create(target)?;
+                snapshot.fs.write(output.file(), bytes).map_err(cant)?;
+                output
+            }
+            None => match self.private_for(target) {
+                Some(output) => output,
+                None => {
+                    let output = Output::create(target)?;
+                    snapshot.copy_to(output.file()).map_err(cant)?;
+                    output
+                }
+            },
+        };
+        snapshot.fs.set_mode(output.file(), self.mode()).map_err(cant)?;
         self.check("since it was staged")?;
         output.finish()?;
         Ok(Delivered { origins: vec![self], old: None, warnings: Vec::new() })
+    }
+
+    /// A file of our own that only needs the name, if there is one on the file system of `target`.
+    #[cfg(target_os = "linux")]
+    fn private_for(&self, target: &Path) -> Option<Output> {
+        let snapshot = &self.guard.snapshot;
+        let (fs, private) = (&snapshot.fs, snapshot.private.as_ref()?);
+        let dir = fs.real_path(target.parent()?).ok()?;
+        let device = |stat: Stat| stat.identity.inode.device;
+        let there = device(fs.fstat(private, target).ok()?) == device(fs.stat(&dir).ok()?);
+        let file = private.try_clone().ok().filter(|_| there)?;
+        matches!(self.guard.take_private(), Private::Nameless).then(|| Output::nameless(file, target))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn private_for(&self, _target: &Path) -> Option<Output> {
+        None
     }
 }

@@ -37,7 +37,7 @@ fn dist(place: &Place) -> Vec<(String, Vec<u8>)> {
 /// Runs it with each fault at each call; gives back how many calls there were.
 fn enumerate(world: World) -> usize {
     let prepare = || {
-        let place = Place::new();
+        let place = Place::quick();
         place.build("target/tool", b"tool", 0o750);
         run(&place, &Arc::new(Faulty::new(world)), b"first").unwrap();
         place

@@ -82,6 +82,23 @@ fn a_mirrored_inode_is_given_to_one_file_only() {
 }
 
 #[test]
+fn a_copy_is_written_once_and_becomes_the_file() {
+    let place = Place::new();
+    let calm = Arc::new(Faulty::new(World { links: false, ..WORLD }));
+    let fs = Arc::clone(&calm) as Arc<dyn Fs>;
+    let paths = ["target/app", "target/deps/app"].map(|name| place.path(name));
+    let copies = || calm.calls().into_iter().filter(|call| *call == "copy").count();
+    let staged = stage_on(&fs, &paths, &place.path("a"), &Silent).unwrap();
+    for (index, (staged, name)) in staged.into_iter().zip(["a", "b"]).enumerate() {
+        assert_eq!(staged.deliver(&place.path(name)).unwrap().finalize(), Vec::<String>::new());
+        assert_eq!(copies(), 1 + index);
+        assert_eq!((place.read(name), place.mode(name)), (b"as built".to_vec(), 0o755));
+        assert_eq!(fs_err::metadata(place.path(name)).unwrap().nlink(), 1);
+    }
+    assert_eq!(fs_err::read_dir(place.path("")).unwrap().count(), 3);
+}
+
+#[test]
 fn one_file_is_delivered_whole_or_not_at_all() {
     let place = Place::new();
     let one = || staged(&place, &["target/app"]).unwrap().pop().unwrap();

@@ -128,7 +128,7 @@ struct Model {
 
 impl Model {
     fn new(world: World) -> Self {
-        let place = Place::new();
+        let place = Place::quick();
         place.build("target/tool", b"tool", 0o750);
         let origins = ORIGINS.map(|name| content(&place.path(name))).into();
         let runs = [Run::new(world), Run::new(world)];

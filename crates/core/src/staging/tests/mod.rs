@@ -19,7 +19,16 @@ struct Place {
 impl Place {
     /// `target/app` and `target/deps/app`, two names of one inode, written an hour ago.
     fn new() -> Self {
-        let place = Place { dir: tempfile::tempdir().unwrap() };
+        Self::in_dir(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory where the host has such a place: for tests of thousands of runs.
+    fn quick() -> Self {
+        Self::in_dir(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn in_dir(dir: tempfile::TempDir) -> Self {
+        let place = Place { dir };
         fs_err::create_dir_all(place.path("target/deps")).unwrap();
         place.build("target/deps/app", b"as built", 0o755);
         fs_err::hard_link(place.path("target/deps/app"), place.path("target/app")).unwrap();
