@@ -148,6 +148,42 @@ fn a_program_its_library_and_two_levels_of_external_ones() {
 }
 
 #[test]
+fn a_bundle_of_a_bundle_is_the_same() {
+    let build = Build::new();
+    build.bundle(&["app", "libown.so"]);
+    let origin = |name: &str| Origin { path: build.path("out").join(name), linked_paths: Vec::new() };
+    let by = BundleOptions { out: build.path("again"), sbom: false, ..build.options() };
+    let report =
+        with_engine(&Options::default(), |engine| engine.bundle(&[origin("app"), origin("libown.so")], &by));
+    assert!(report.unwrap().artifacts.iter().all(|artifact| !artifact.patched));
+    let names = |dir: &str| -> Vec<(PathBuf, Vec<u8>)> {
+        let root = build.path(dir);
+        let files = snapshot(&root).into_iter().map(|(path, _, bytes)| (path, bytes));
+        let files = files.map(|(path, bytes)| (path.strip_prefix(&root).unwrap().to_path_buf(), bytes));
+        files
+            .filter(|(path, _)| path.starts_with("app") || path.starts_with("libown.so"))
+            .filter(|(path, _)| !path.ends_with("app.cdx.json"))
+            .collect()
+    };
+    assert_eq!(names("again"), names("out"));
+    assert_eq!(build.prints("again/app"), "85");
+}
+
+/// A program's `$ORIGIN` is where it really is; the kernel follows links before the loader begins.
+#[test]
+fn a_link_to_a_program_is_bundled_as_the_program() {
+    let build = Build::new();
+    let rpath = "-Wl,--disable-new-dtags,-rpath,$ORIGIN/../ext";
+    build.program("app", "alpha()", &[&build.text("ext/libalpha-1.2.so.3"), &build.below(), rpath]);
+    fs_err::create_dir_all(build.path("usr/deep/bin")).unwrap();
+    std::os::unix::fs::symlink(build.path("target/app"), build.path("usr/deep/bin/tool")).unwrap();
+    let tool = Origin { path: build.path("usr/deep/bin/tool"), linked_paths: Vec::new() };
+    with_engine(&Options::default(), |engine| engine.bundle(&[tool], &build.options())).unwrap();
+    assert!(!fs_err::symlink_metadata(build.path("out/tool")).unwrap().is_symlink());
+    assert_eq!(build.prints("out/tool"), "42");
+}
+
+#[test]
 fn the_same_bytes_whatever_the_jobs_and_how_often() {
     let build = Build::new();
     let mut bundles = Vec::new();
@@ -278,6 +314,15 @@ fn what_can_not_be_bundled_is_refused() {
         assert!(format!("{error:#}").contains(says), "{names:?}: {error:#}");
         assert!(!build.path("out").exists() && !build.path("target/.spokeshave").exists());
     }
+    build.bundle(&["app", "libown.so"]);
+    let before = snapshot(&build.path("out"));
+    let within = [Origin { path: build.path("out/app"), linked_paths: Vec::new() }];
+    for mode in [Mode::Repair, Mode::Skip] {
+        let by = BundleOptions { mode, ..build.options() };
+        let error = with_engine(&Options::default(), |engine| engine.bundle(&within, &by)).unwrap_err();
+        assert!(error.to_string().contains("lies in the directory that the bundle is to become"), "{error}");
+    }
+    assert_eq!(snapshot(&build.path("out")), before);
     let relative = Origin { linked_paths: vec!["ext".into()], ..build.origin("app") };
     let error = with_engine(&Options::default(), |engine| engine.bundle(&[relative], &build.options()));
     assert!(error.unwrap_err().to_string().contains("must be absolute"));

@@ -1,7 +1,7 @@
 //! The second door: build outputs in, a directory out that can be moved anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -20,6 +20,7 @@ const PLAIN: u32 = 0o644;
 
 pub fn bundle(engine: &Engine<'_>, origins: &[Origin], options: &BundleOptions) -> Result<BundleReport> {
     let places = places(origins, &options.artifact_dir)?;
+    refuse_origins_within(origins, &options.out)?;
     let artifact = |(origin, place): (&Origin, &PackagePath)| BundledReport {
         origin: origin.path.clone(),
         path: place.to_string(),
@@ -275,6 +276,19 @@ impl Bundle<'_> {
         let bundle =
             Described::Bundle { name: &self.options.dist_name, timestamp: carried::epoch(self.engine) };
         carried::document(self.engine, &bundle, &bill, None)
+    }
+}
+
+/// A bundle takes the place of an earlier one, and what is in that one goes.
+fn refuse_origins_within(origins: &[Origin], out: &Path) -> Result<()> {
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    let within = |origin: &&Origin| origin.path.canonicalize().is_ok_and(|real| real.starts_with(&out));
+    match origins.iter().find(within) {
+        None => Ok(()),
+        Some(origin) => Err(Error::new("lies in the directory that the bundle is to become")
+            .at(origin.path.display())
+            .hint("choose another directory for the bundle")
+            .into()),
     }
 }
 

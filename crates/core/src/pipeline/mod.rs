@@ -68,10 +68,7 @@ impl Engine<'_> {
     /// When the input is damaged, a library is missing, the platform asked for can't be had or the output can't be
     /// written. The input is never changed and no partial output is left.
     pub fn repair_wheel(&self, input: &Path, wheel: &WheelOptions) -> Result<RepairReport> {
-        self.events.event(Event::Started { input: input.to_path_buf() });
-        let result = repair::repair_wheel(self, input, wheel);
-        self.events.event(Event::Finished { input: input.to_path_buf() });
-        result
+        self.told(&[input], || repair::repair_wheel(self, input, wheel))
     }
 
     /// Repairs plain build outputs into a directory that can be moved anywhere. Several share the carried libraries.
@@ -80,7 +77,8 @@ impl Engine<'_> {
     /// As for a wheel; also when an origin changes meanwhile. The origins are never changed and no partial directory
     /// is left.
     pub fn bundle(&self, origins: &[Origin], options: &BundleOptions) -> Result<BundleReport> {
-        bundle::bundle(self, origins, options)
+        let inputs: Vec<&Path> = origins.iter().map(|origin| origin.path.as_path()).collect();
+        self.told(&inputs, || bundle::bundle(self, origins, options))
     }
 
     /// Makes `output`, a copy of a build output whose runtime search path also leads to its linked paths.
@@ -88,7 +86,7 @@ impl Engine<'_> {
     /// # Errors
     /// When the origin is damaged or changes meanwhile, or the output can't be written. The origin is never changed.
     pub fn editable(&self, origin: &Origin, output: &Path) -> Result<EditableReport> {
-        editable::editable(self, origin, output)
+        self.told(&[&origin.path], || editable::editable(self, origin, output))
     }
 
     /// Audits a wheel, a plain binary or a directory of binaries; writes nothing.
@@ -97,5 +95,17 @@ impl Engine<'_> {
     /// When the input is damaged or holds a format that no backend knows.
     pub fn audit(&self, input: &Path) -> Result<AuditReport> {
         audit::audit(self, input)
+    }
+
+    /// Works on `inputs` and tells when that begins and ends.
+    fn told<T>(&self, inputs: &[&Path], work: impl FnOnce() -> T) -> T {
+        for input in inputs {
+            self.events.event(Event::Started { input: input.to_path_buf() });
+        }
+        let result = work();
+        for input in inputs {
+            self.events.event(Event::Finished { input: input.to_path_buf() });
+        }
+        result
     }
 }

@@ -117,12 +117,10 @@ impl<'a> Builder<'a> {
             let found = cx.files.find(&location);
             let id =
                 found.as_ref().map_or_else(|| FileId::Package(artifact.path.clone(), 0), |f| f.id.clone());
-            let found = Found {
-                id,
-                real: found.map_or_else(|| location.clone(), |f| f.real),
-                source: artifact.source.clone(),
-                mode: artifact.mode,
-            };
+            let real = found.map_or_else(|| location.clone(), |f| f.real);
+            // The kernel follows links before a program's loader begins; what the loader finds, it takes as found.
+            let location = if facts.interp.is_some() { real.clone() } else { location };
+            let found = Found { id, real, source: artifact.source.clone(), mode: artifact.mode };
             builder.push(artifact.path.to_string(), location, found, facts.clone());
             if let Some(node) = builder.nodes.last_mut() {
                 node.artifact = Some(index);
