@@ -80,7 +80,7 @@ impl Mac {
         line.extend(args);
         let wheel = self.bench.repair(&line, wheel);
         sound(&wheel);
-        let again = self.bench.repair(args, &wheel.path);
+        let again = self.bench.repair(&line, &wheel.path);
         assert_eq!(
             fs_err::read(&again.path).unwrap(),
             fs_err::read(&wheel.path).unwrap(),

@@ -29,14 +29,15 @@ impl Environment {
             Some(value.split(':').filter(|entry| !entry.is_empty()).map(PathBuf::from).collect())
         };
         let own = |dirs: &[&str]| dirs.iter().map(|dir| cx.files.in_sysroot(dir)).collect::<Vec<_>>();
-        // The lists are those of dyld(1).
+        // The lists are those of dyld(1), but for /System/Library/Frameworks: what is there can't be seen, since it is in
+        // dyld's cache only, so every name would be found.
         Environment {
             lib_dirs: cx.options.lib_dirs.clone(),
             executable_path: cx.options.backend.one("executable-path").map(PathBuf::from),
             framework_path: listed("DYLD_FRAMEWORK_PATH").unwrap_or_default(),
             library_path: listed("DYLD_LIBRARY_PATH").unwrap_or_default(),
             fallback_framework_path: listed("DYLD_FALLBACK_FRAMEWORK_PATH")
-                .unwrap_or_else(|| own(&["/Library/Frameworks", "/System/Library/Frameworks"])),
+                .unwrap_or_else(|| own(&["/Library/Frameworks"])),
             fallback_library_path: listed("DYLD_FALLBACK_LIBRARY_PATH")
                 .unwrap_or_else(|| own(&["/usr/local/lib", "/usr/lib"])),
         }
