@@ -4,8 +4,7 @@ use object::macho;
 use spokeshave_core::{Error, Result};
 
 use super::budget::Budget;
-use super::goal::{Goal, RPATH_HEADER, SIGNATURE_COMMAND, command_size};
-use super::rpath::Step;
+use super::goal::{Goal, RPATH_HEADER, Rpath, SIGNATURE_COMMAND, command_size};
 use crate::facts::Slice;
 use crate::image::{Command, Header, Image, dylib_kind};
 
@@ -19,35 +18,21 @@ pub(super) fn rewrite(image: &Image<'_>, facts: &Slice, goal: &Goal<'_>) -> Resu
     let header = &image.header;
     let mut writer =
         Writer { image, bytes: image.view.part(0, header.size(), "header")?.bytes.to_vec(), count: 0 };
-    let mut rpaths = goal.rpaths.iter();
-    let mut rpaths_left = facts.rpaths.len();
     let mut dylibs = goal.dylibs.iter();
     let mut id = goal.id;
+    let mut rpaths = goal.rpaths.as_deref();
     for command in &image.commands {
         if dylib_kind(image, command)?.is_some() {
             writer.renamed(command, dylibs.next().and_then(Option::as_deref))?;
         } else if command.kind == macho::LC_ID_DYLIB {
             writer.renamed(command, id.take())?;
-        } else if command.kind == macho::LC_RPATH {
-            for step in rpaths.by_ref() {
-                match step {
-                    Step::Insert(path) => writer.rpath(path)?,
-                    Step::Keep => writer.copy(command)?,
-                    Step::Drop => {}
-                }
-                if !matches!(step, Step::Insert(_)) {
-                    break;
-                }
-            }
-            rpaths_left = rpaths_left.saturating_sub(1);
-            if rpaths_left == 0 {
-                writer.rpaths(&mut rpaths)?;
-            }
+        } else if command.kind == macho::LC_RPATH && goal.rpaths.is_some() {
+            writer.rpaths(rpaths.take())?;
         } else {
             writer.copy(command)?;
         }
     }
-    writer.rpaths(&mut rpaths)?;
+    writer.rpaths(rpaths)?;
     if goal.adds_signature {
         let kind = header.word(macho::LC_CODE_SIGNATURE.0);
         let fields = [kind, header.word(SIGNATURE_COMMAND), header.word(0), header.word(0)];
@@ -113,17 +98,19 @@ impl Writer<'_> {
         self.named(command.kind, size, fields, name)
     }
 
-    fn rpath(&mut self, path: &str) -> Result<()> {
-        let size = command_size(RPATH_HEADER, path, self.image.header.is_64);
-        let fields = self.image.header.word(RPATH_HEADER);
-        self.named(macho::LC_RPATH, size, &fields, path)
-    }
-
-    /// The new search paths that follow one another.
-    fn rpaths<'s>(&mut self, steps: &mut impl Iterator<Item = &'s Step<'s>>) -> Result<()> {
-        for step in steps {
-            if let Step::Insert(path) = step {
-                self.rpath(path)?;
+    /// All search paths, where the first one stood or at the end.
+    fn rpaths(&mut self, rpaths: Option<&[Rpath<'_>]>) -> Result<()> {
+        let Some(rpaths) = rpaths else { return Ok(()) };
+        let old: Vec<&Command> =
+            self.image.commands.iter().filter(|command| command.kind == macho::LC_RPATH).collect();
+        for rpath in rpaths {
+            match rpath {
+                Rpath::Old(index) => old.get(*index).map_or(Ok(()), |command| self.copy(command))?,
+                Rpath::New(path) => {
+                    let size = command_size(RPATH_HEADER, path, self.image.header.is_64);
+                    let fields = self.image.header.word(RPATH_HEADER);
+                    self.named(macho::LC_RPATH, size, &fields, path)?;
+                }
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::rpath::{Step, steps};
 use crate::change::SliceChanges;
 use crate::facts::{NameSlot, Slice};
 
@@ -12,6 +11,15 @@ pub(super) const RPATH_HEADER: u32 = 12;
 /// Bytes of an `LC_CODE_SIGNATURE` command.
 pub(super) const SIGNATURE_COMMAND: u32 = 16;
 
+/// A search path as it is to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rpath<'a> {
+    /// An old command: index into [`Slice::rpaths`].
+    Old(usize),
+    /// A new one.
+    New(&'a str),
+}
+
 /// The changes of a slice, without those that it is already as.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Goal<'a> {
@@ -19,8 +27,8 @@ pub(super) struct Goal<'a> {
     pub id: Option<&'a str>,
     /// The new name of each library, in the order of [`Slice::dylibs`].
     pub dylibs: Vec<Option<Cow<'a, str>>>,
-    /// What becomes of the `LC_RPATH` commands.
-    pub rpaths: Vec<Step<'a>>,
+    /// The `LC_RPATH` commands as they are to be, one behind the other; `None`: as and where they are.
+    pub rpaths: Option<Vec<Rpath<'a>>>,
     /// Whether an `LC_CODE_SIGNATURE` command is to be added.
     pub adds_signature: bool,
 }
@@ -32,12 +40,11 @@ impl<'a> Goal<'a> {
         let id = slice.id.as_ref().zip(changes.id.as_deref());
         let id = id.and_then(|(old, new)| Some(new).filter(|new| other(new, &old.name)));
         let dylibs = new_names(slice, changes);
-        let rpaths = match &changes.rpaths {
-            Some(new) => steps(&slice.rpaths, new),
-            None => slice.rpaths.iter().map(|_| Step::Keep).collect(),
-        };
-        let keeps_rpaths = rpaths.iter().all(|step| *step == Step::Keep);
-        if id.is_none() && dylibs.iter().all(Option::is_none) && keeps_rpaths {
+        let rpaths = changes.rpaths.as_ref().filter(|new| **new != slice.rpaths).map(|new| {
+            let old = |path: &String| slice.rpaths.iter().position(|old| old == path);
+            new.iter().map(|path| old(path).map_or(Rpath::New(path), Rpath::Old)).collect()
+        });
+        if id.is_none() && dylibs.iter().all(Option::is_none) && rpaths.is_none() {
             return None;
         }
         let adds_signature = slice.arch.must_be_signed() && !slice.layout.code_signature;
@@ -56,22 +63,25 @@ impl<'a> Goal<'a> {
         for (slot, name) in layout.dylibs.iter().zip(&self.dylibs) {
             growth += name.as_ref().map_or(0, |name| renamed(slot, name));
         }
-        let mut old = layout.rpaths.iter();
-        for step in &self.rpaths {
-            growth += match step {
-                Step::Insert(path) => size(RPATH_HEADER, path),
-                Step::Keep => old.next().map_or(0, |_| 0),
-                Step::Drop => old.next().map_or(0, |slot| -i64::from(slot.cmdsize)),
-            };
+        if let Some(rpaths) = &self.rpaths {
+            let old = |slot: &NameSlot| i64::from(slot.cmdsize);
+            growth -= layout.rpaths.iter().map(old).sum::<i64>();
+            growth += rpaths
+                .iter()
+                .map(|rpath| match rpath {
+                    Rpath::Old(index) => layout.rpaths.get(*index).map_or(0, old),
+                    Rpath::New(path) => size(RPATH_HEADER, path),
+                })
+                .sum::<i64>();
         }
         growth + if self.adds_signature { i64::from(SIGNATURE_COMMAND) } else { 0 }
     }
 
     /// The names that will be written.
     pub fn new_names(&self) -> impl Iterator<Item = &str> {
-        let rpaths = self.rpaths.iter().filter_map(|step| match step {
-            Step::Insert(path) => Some(*path),
-            Step::Keep | Step::Drop => None,
+        let rpaths = self.rpaths.iter().flatten().filter_map(|rpath| match rpath {
+            Rpath::New(path) => Some(*path),
+            Rpath::Old(_) => None,
         });
         self.id.into_iter().chain(self.dylibs.iter().flatten().map(Cow::as_ref)).chain(rpaths)
     }

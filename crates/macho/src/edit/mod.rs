@@ -3,7 +3,7 @@
 //! Names stand in the load commands, which may grow up to the first section and no further: nothing behind them moves.
 //! What else changes is the signature, at the end of `__LINKEDIT`.
 //!
-//! - [`goal`], [`rpath`]: what the load commands are to say
+//! - [`goal`]: what the load commands are to say
 //! - [`budget`]: whether they fit
 //! - [`commands`]: header and load commands, written anew
 //! - [`seal`]: the signature's place
@@ -17,7 +17,6 @@ mod budget;
 mod commands;
 mod goal;
 mod layout;
-mod rpath;
 mod seal;
 mod slice;
 #[cfg(test)]
