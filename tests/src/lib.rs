@@ -29,7 +29,7 @@ pub use cargo::Project;
 pub use cc::Cc;
 pub use dynamic::Dynamic;
 pub use libs::{ALPHA, Libs};
-pub use macho::{Called, Macho, MachoSignature, MachoSlice, call, chained_dylib, lipo};
+pub use macho::{Called, Macho, MachoSignature, MachoSlice, call, chained_dylib, lipo, macos_wheel};
 pub use python::{MAPS, Venv, python};
 pub use run::{Outcome, run};
 pub use wheel::{Tree, Wheel};

@@ -123,6 +123,20 @@ impl MachoSlice {
     }
 }
 
+/// The contents of a published wheel of `tools/macos-wheels`, by its name without `.whl`.
+///
+/// # Panics
+/// When `SPOKESHAVE_TEST_MACOS_WHEELS` does not name their directory.
+pub fn macos_wheel(name: &str) -> PathBuf {
+    match std::env::var_os("SPOKESHAVE_TEST_MACOS_WHEELS") {
+        Some(wheels) => Path::new(&wheels).join(name),
+        None => panic!(
+            "SPOKESHAVE_TEST_MACOS_WHEELS is not set: run tests/run, or after its first run\n\
+             export SPOKESHAVE_TEST_MACOS_WHEELS=$PWD/target/test-env/macos-wheels"
+        ),
+    }
+}
+
 /// What a function gave, run by `tools/run_macho.py`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Called {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Cc, Macho, call, chained_dylib, lipo};
+use crate::{Cc, Macho, call, chained_dylib, lipo, macos_wheel};
 
 /// `b(x)` counts up a variable of another library and calls its function: `2 * (x + 8)` the first time.
 fn chain(dir: &Path, arch: &str) -> PathBuf {
@@ -13,13 +13,6 @@ fn chain(dir: &Path, arch: &str) -> PathBuf {
     cc.dylib(&c, "@rpath/libc_.dylib", inner, &[]);
     cc.dylib(&b, "@rpath/libb.dylib", outer, &[c.to_str().unwrap(), "-Wl,-rpath,@loader_path/libs"]);
     b
-}
-
-/// A published wheel's directory.
-fn published(name: &str) -> PathBuf {
-    let wheels = std::env::var_os("SPOKESHAVE_TEST_MACOS_WHEELS").map(PathBuf::from);
-    let wheels = wheels.expect("SPOKESHAVE_TEST_MACOS_WHEELS is not set: run tests/run");
-    wheels.join(name)
 }
 
 #[test]
@@ -91,7 +84,7 @@ fn published_libraries_run() {
         ("x86_64", "pillow-13.0.0-cp312-cp312-macosx_10_13_x86_64"),
     ];
     for (arch, wheel) in cases {
-        let file = published(wheel).join("PIL/.dylibs/libwebpmux.3.dylib");
+        let file = macos_wheel(wheel).join("PIL/.dylibs/libwebpmux.3.dylib");
         let called = call(arch, &file, "WebPGetMuxVersion", 0, &[]).unwrap();
         assert_eq!(
             (called.result, called.images.len()),
@@ -103,7 +96,7 @@ fn published_libraries_run() {
 
 #[test]
 fn the_checker_sees_damage() {
-    let libs = published("pillow-13.0.0-cp312-cp312-macosx_11_0_arm64").join("PIL/.dylibs");
+    let libs = macos_wheel("pillow-13.0.0-cp312-cp312-macosx_11_0_arm64").join("PIL/.dylibs");
     let whole = fs_err::read(libs.join("libxcb.1.1.0.dylib")).unwrap();
     let find = |what: &[u8]| whole.windows(what.len()).position(|bytes| bytes == what).unwrap();
     let signature = find(&[0x1d, 0, 0, 0, 16, 0, 0, 0]);
