@@ -57,6 +57,8 @@ pub struct Edge {
 pub struct Closure {
     /// The files.
     pub nodes: Vec<Node>,
+    /// Whether the artifacts are build outputs, which will lie elsewhere, next to each other, and have no platform tag.
+    pub outputs: bool,
 }
 
 #[cfg(test)]

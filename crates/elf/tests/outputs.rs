@@ -257,6 +257,39 @@ fn what_needs_nothing_is_delivered_as_it_is() {
 }
 
 #[test]
+fn a_program_above_every_platform_is_bundled_with_a_warning() {
+    let build = Build::new();
+    let (alpha, below) = (build.text("ext/libalpha-1.2.so.3"), build.below());
+    build.program("app", "alpha()", &[&alpha, &below, "-Wl,-z,x86-64-v3"]);
+    let report = build.bundle(&["app"]);
+    assert_eq!((report.tags, report.carried.len()), (vec!["linux_x86_64".to_owned()], 2));
+    assert!(report.warnings[0].contains("needs x86-64-v3"), "{:?}", report.warnings);
+    assert_eq!(build.prints("out/app"), "42");
+    let asked = Options { plat: Some("manylinux_2_28_x86_64".to_owned()), ..Options::default() };
+    let error = build.bundle_by(&["app"], &build.options(), &asked).unwrap_err();
+    assert!(error.to_string().contains("can't be manylinux_2_28_x86_64"), "{error}");
+}
+
+/// An extension must not bring the interpreter's library along; a program that runs Python must.
+#[test]
+fn a_library_of_a_program_keeps_its_python() {
+    let build = Build::new();
+    let python = "libpython3.99.so.1.0";
+    build.cc.library(&build.path("ext").join(python), python, "long run(void) { return 3; }", &[]);
+    let run = ["long run(void); long own(void) { return run(); }", &build.text(&format!("ext/{python}"))];
+    build.cc.library(&build.path("target/libown.so"), "libown.so", run[0], &[run[1]]);
+    build.program("app", "own()", &[&build.text("target/libown.so"), &build.below()]);
+    build.bundle(&["app", "libown.so"]);
+    assert_eq!(build.prints("out/app"), "3");
+
+    let module = "long run(void); long PyInit_ext(void) { return run(); }";
+    build.cc.library(&build.path("target/ext.so"), "ext.so", module, &[run[1]]);
+    let report = build.bundle(&["ext.so"]);
+    assert_eq!(Dynamic::of(&build.path("out/ext.so")).needed, Vec::<String>::new());
+    assert!(report.carried.is_empty());
+}
+
+#[test]
 fn a_check_lists_what_is_external_and_writes_nothing() {
     let build = Build::new();
     let before = snapshot(build.dir.path());

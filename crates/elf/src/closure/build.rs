@@ -76,8 +76,8 @@ pub(super) struct Builder<'a> {
     /// The artifacts that were part of a load.
     reached: HashSet<usize>,
     artifacts: usize,
-    /// Whether the artifacts are build outputs, which will lie elsewhere, next to each other.
-    pub(super) moves: bool,
+    /// [`Closure::outputs`].
+    pub(super) outputs: bool,
 }
 
 /// One load: a root and what it brings into the process.
@@ -110,7 +110,7 @@ impl<'a> Builder<'a> {
             paths: Vec::new(),
             reached: HashSet::new(),
             artifacts: set.len().min(facts.len()),
-            moves: set.iter().any(|artifact| artifact.origin.is_some()),
+            outputs: set.iter().any(|artifact| artifact.origin.is_some()),
         };
         for (index, (artifact, facts)) in set.iter().zip(facts).enumerate() {
             let location = artifact.location();
@@ -386,6 +386,6 @@ impl<'a> Builder<'a> {
         for (node, aliases) in nodes.iter_mut().zip(self.aliases) {
             node.aliases = aliases.into_iter().collect();
         }
-        Closure { nodes }
+        Closure { nodes, outputs: self.outputs }
     }
 }

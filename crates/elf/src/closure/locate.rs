@@ -31,7 +31,7 @@ impl Builder<'_> {
     /// Build outputs that are named together belong together, whatever a search path of the build's directories or a
     /// copy that is installed on this host says.
     pub(super) fn search(&mut self, name: &str, from: Option<usize>, chain: &[Arc<Paths>]) -> Result<Search> {
-        if self.moves {
+        if self.outputs {
             let mut search = Search::default();
             self.by_sibling(name, from, &mut search);
             if search.to.is_some() {

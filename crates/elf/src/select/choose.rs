@@ -82,6 +82,7 @@ fn choose(case: &explain::Case<'_>, request: &Request<'_>) -> Choice {
     };
 
     let mut chosen = vec![auto];
+    let mut unfit = None;
     match requested::parse(request.plat, policies) {
         Err(error) => choice.refusal = Some(error),
         Ok(Requested::Linux) => chosen = vec![plain],
@@ -96,12 +97,17 @@ fn choose(case: &explain::Case<'_>, request: &Request<'_>) -> Choice {
                 chosen.extend((strictest..asked).find(|better| survey.qualifies(*better, load)));
             }
         }
-        Ok(Requested::Auto | Requested::Api(_)) if auto == plain => choice.refusal = Some(case.refuse_all()),
+        Ok(Requested::Auto | Requested::Api(_)) if auto == plain => match case.closure.outputs {
+            // Nobody reads a tag of what has none.
+            true => unfit = Some(case.refuse_all().what),
+            false => choice.refusal = Some(case.refuse_all()),
+        },
         Ok(Requested::Auto | Requested::Api(_)) => {}
     }
     choice.policy = chosen.first().copied().unwrap_or(plain);
     let load = survey.load(choice.policy);
     (choice.tags, choice.warnings) = tags::earned(case, &chosen, load, request);
+    choice.warnings.extend(unfit);
 
     let nothing = Load::default();
     let fits_as_is =

@@ -37,8 +37,9 @@ fn link(node: &Node, edge: &Edge, closure: &Closure, policies: &Policies, exclud
     let promised_from = policies.promised_from(&edge.name);
     let excluded = exclude.matches(&edge.name) || found.is_some_and(|library| matches_file(exclude, library));
     let android = policies.target().libc == Libc::Android;
-    // A program that embeds Python can't do without the library.
-    let embeds = node.facts.interp.is_some() && !node.facts.python_extension;
+    // A program that embeds Python can't do without the library; nor can what is bundled with no extension.
+    let program = node.facts.interp.is_some() && !node.facts.python_extension;
+    let embeds = program || (closure.outputs && !closure.nodes.iter().any(is_extension));
     match promised_from {
         None if excluded => Link::Excluded(edge.to),
         // Extensions for Android ask for libpython by design (PEP 738), and the interpreter brings it.
@@ -48,6 +49,10 @@ fn link(node: &Node, edge: &Edge, closure: &Closure, policies: &Policies, exclud
         None if policy::is_libpython(&edge.name) && !embeds => Link::Python,
         _ => Link::Library { to: edge.to, promised_from: promised_from.unwrap_or(usize::MAX) },
     }
+}
+
+fn is_extension(node: &Node) -> bool {
+    node.artifact.is_some() && node.facts.is_extension_in(&node.location.file_name())
 }
 
 /// Whether a pattern matches a library's file name or real path.

@@ -126,7 +126,7 @@ impl Package {
         for edge in nodes.iter_mut().flat_map(|n| &mut n.needs) {
             edge.to = names.iter().position(|n| *n == edge.name);
         }
-        Closure { nodes }
+        Closure { nodes, outputs: false }
     }
 
     /// The node of a name.
