@@ -23,8 +23,8 @@ const ATTEMPTS: usize = 8;
 const TICK: Duration = Duration::from_millis(12);
 
 /// Stages `origins` for a deliverable at `out`, one state for each in the same order. Another run that has one of them
-/// staged is waited for, and `events` is told. Two paths may lead to one inode; the same origin must not be staged by
-/// this thread already.
+/// staged is waited for, and `events` is told. Two paths may lead to one inode. All origins of a deliverable are staged by
+/// one call: a thread that has one staged already could wait for itself.
 ///
 /// # Errors
 /// When an origin can't be read, is no regular file, or is replaced again and again meanwhile.
@@ -148,7 +148,10 @@ impl Stage<'_> {
         }
         match self.fs.lock(&opened.file) {
             Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(unusable(opened.given, &error)),
+            // A host that refuses to wait.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Deadlock) => {
+                Err(unusable(opened.given, &error))
+            }
             Err(_) => Ok(false),
         }
     }
@@ -271,7 +274,7 @@ impl Stage<'_> {
 fn unusable(origin: &Path, error: &io::Error) -> anyhow::Error {
     let text = match error.kind() {
         io::ErrorKind::NotFound => "not found".to_owned(),
-        io::ErrorKind::WouldBlock => "another run has it staged".to_owned(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Deadlock => "another run has it staged".to_owned(),
         _ => format!("can't be staged: {error}"),
     };
     let hint = match error.kind() {

@@ -155,12 +155,13 @@ impl Fs for Real {
     }
 
     fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+        return std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), mode).create(path);
         #[cfg(not(unix))]
-        let _ = mode;
-        builder.create(path)
+        {
+            let _ = mode;
+            std::fs::create_dir(path)
+        }
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
@@ -177,6 +178,9 @@ impl Fs for Real {
 
     #[allow(clippy::disallowed_methods)] // who calls names the path
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // Elsewhere a directory can't replace even an empty one.
+        #[cfg(not(unix))]
+        let _ = std::fs::remove_dir(to);
         std::fs::rename(from, to)
     }
 

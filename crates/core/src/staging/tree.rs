@@ -188,7 +188,9 @@ impl Tree {
 }
 
 fn is_occupied(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, PermissionDenied};
+    let kind = error.kind();
+    matches!(kind, DirectoryNotEmpty | AlreadyExists) || cfg!(windows) && kind == PermissionDenied
 }
 
 fn mount_point(out: &Path) -> Error {

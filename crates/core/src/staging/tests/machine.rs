@@ -317,7 +317,7 @@ impl Model {
             }
             Build::Touch => {}
             Build::Mode => {
-                let mode = if self.writes % 2 == 0 { 0o755 } else { 0o700 };
+                let mode = if self.writes.is_multiple_of(2) { 0o755 } else { 0o700 };
                 fs_err::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             }
         }
@@ -368,9 +368,9 @@ impl Model {
         let listing = self.place.listing();
         let ours = |line: &&String| line.contains("/.spokeshave") && !line.contains("/.spokeshave-bundle ");
         assert_eq!(listing.iter().find(ours), None);
-        for origin in 0..2 {
-            let links = if self.origins[0].inode == self.origins[1].inode { 2 } else { 1 };
-            assert_eq!(fs_err::metadata(self.place.path(ORIGINS[origin])).unwrap().nlink(), links);
+        let links = if self.origins[0].inode == self.origins[1].inode { 2 } else { 1 };
+        for origin in &ORIGINS[..2] {
+            assert_eq!(fs_err::metadata(self.place.path(origin)).unwrap().nlink(), links);
         }
     }
 

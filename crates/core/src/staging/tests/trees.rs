@@ -67,7 +67,8 @@ fn a_link_to_a_directory_leads_to_it() {
 
 #[test]
 fn strangers_stay() {
-    let strangers: [(&str, fn(&Path)); 6] = [
+    type Make = fn(&Path);
+    let strangers: [(&str, Make); 6] = [
         ("file", |out| fs_err::write(out.join("file"), "").unwrap()),
         ("bin/file", |out| fs_err::write(out.join("bin/file"), "").unwrap()),
         ("dir/", |out| fs_err::create_dir(out.join("dir")).unwrap()),
