@@ -4,5 +4,6 @@
 mod chain;
 mod kit;
 mod names;
+mod published;
 mod slices;
 mod tags;

@@ -11,7 +11,7 @@ use crate::facts::MachoFacts;
 use crate::plan::plan;
 use crate::{audit, edit, image};
 
-struct Macho;
+pub(crate) struct Macho;
 
 inventory::submit! { Registration(&Macho) }
 

@@ -260,7 +260,3 @@ fn editable(subject: Subject<'_>, slice: &Slice) -> SliceChanges {
     }
     SliceChanges { rpaths: (rpaths != slice.rpaths).then_some(rpaths), ..SliceChanges::default() }
 }
-
-#[cfg(test)]
-#[path = "plan_tests.rs"]
-mod tests;

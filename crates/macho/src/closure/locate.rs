@@ -8,7 +8,7 @@ use super::NodeKind;
 use super::build::{Builder, Load, leaf};
 use crate::facts::MachoFacts;
 use crate::search::{LOADED, SIBLING, in_cache, is_python, order, system_path};
-use crate::target::{archs, slice_for};
+use crate::target::{archs, runs_on_macos, slice_for};
 
 /// What a search came to.
 #[derive(Default)]
@@ -225,6 +225,9 @@ fn misfit(facts: &MachoFacts, load: &Load) -> Option<String> {
     }
     if slice_for(load.arch, facts).is_some() {
         return None;
+    }
+    if !facts.slices.iter().any(runs_on_macos) {
+        return Some("built for another system than macOS".to_owned());
     }
     Some(format!("no {} slice ({})", load.arch, archs(facts)))
 }

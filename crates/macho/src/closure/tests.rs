@@ -1,1 +1,3 @@
-
+mod kit;
+mod package;
+mod rules;

@@ -21,7 +21,7 @@ pub fn in_cache(path: &str) -> bool {
     const EVERYWHERE: [&str; 5] =
         ["libSystem.B.dylib", "libc++.1.dylib", "libc++abi.dylib", "libobjc.A.dylib", "libz.1.dylib"];
     path.starts_with("/System/")
-        || path.starts_with("/usr/lib/swift/")
+        || path.starts_with("/usr/lib/swift/libswift")
         || path.strip_prefix("/usr/lib/").is_some_and(|name| EVERYWHERE.contains(&name))
 }
 
