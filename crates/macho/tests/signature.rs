@@ -8,6 +8,7 @@ use goblin::mach::load_command::CommandVariant;
 use goblin::mach::{Mach, MachO, fat};
 use spokeshave_macho::Arch;
 use spokeshave_macho::sign::{Code, Signature, Signing};
+use spokeshave_testkit::{Macho, macos_wheel};
 
 /// `CSMAGIC_CODEDIRECTORY`
 const CODE_DIRECTORY: [u8; 4] = [0xfa, 0xde, 0x0c, 0x02];
@@ -38,9 +39,7 @@ impl Slice<'_> {
 
 /// Every signed slice of the unpacked wheels.
 fn each_signed_slice(mut with: impl FnMut(&Slice<'_>)) {
-    let root = std::env::var_os("SPOKESHAVE_TEST_MACOS_WHEELS").map(PathBuf::from).unwrap_or_else(|| {
-        panic!("SPOKESHAVE_TEST_MACOS_WHEELS is not set: run tests/run, or tests/tools/macos-wheels and name its DIR")
-    });
+    let root = macos_wheel("");
     let mut directories = vec![root];
     while let Some(directory) = directories.pop() {
         let mut entries: Vec<PathBuf> =
@@ -187,4 +186,32 @@ fn a_smaller_signature_changes_the_hash_of_the_first_page_only() {
         count += 1;
     });
     assert!(count >= 60, "only {count} slices that codesign signed");
+}
+
+/// The node that playwright brings is signed by its makers, for the hardened runtime.
+#[test]
+#[ignore = "47 MB of downloads"]
+fn a_real_identity_goes_and_is_told() {
+    let path = macos_wheel("playwright-1.65.2-py3-none-macosx_11_0_arm64").join("playwright/driver/node");
+    let bytes = fs_err::read(&path).unwrap();
+    let slices = signed_slices(&path, &bytes);
+    let slice = &slices[0];
+    let before = Macho::of(&path).slices.remove(0).signature.unwrap();
+    assert!(before.cms > 1000 && before.flags == 0x1_0000 && before.entitlements.contains("allow-jit"));
+
+    let old = Signature::read(slice.signature, 0).unwrap();
+    let lost: Vec<String> =
+        Signing::new(&slice.code, Some(&old)).lost().iter().map(ToString::to_string).collect();
+    let team = format!("the signature by team {}", before.team.unwrap());
+    assert_eq!(lost, [&team, "the hardened runtime", "the requirements that name its identity"]);
+
+    let (_, signature) = slice.signing(Some(&old));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("node");
+    fs_err::write(&file, [&bytes[..slice.dataoff], &signature].concat()).unwrap();
+    let after = Macho::of(&file).slices.remove(0).signature.unwrap();
+    assert_eq!((after.flags, after.cms), (CS_ADHOC, 0));
+    assert_eq!((after.identifier, after.page), (before.identifier, before.page));
+    assert_eq!(after.entitlements, before.entitlements);
+    assert_eq!(after.entitlements_der, before.entitlements_der);
 }
