@@ -64,7 +64,7 @@ fn check(image: &Image<'_>, facts: &Slice, goal: &Goal<'_>) -> Result<()> {
         return Err(image
             .view
             .fault(image.header.commands_end(), what)
-            .hint("link it with -Wl,-headerpad_max_install_names, or choose shorter names")
+            .hint("link it with -Wl,-headerpad_max_install_names, or choose shorter names (--no-mangle, --lib-sdir)")
             .into());
     }
     Ok(())

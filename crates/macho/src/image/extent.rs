@@ -16,19 +16,11 @@ impl Image<'_> {
     /// When a command is too short for its kind.
     pub fn header_room(&self) -> Result<u64> {
         let end = self.header.commands_end();
-        let mut limit = self.view.bytes.len() as u64;
-        for start in self.starts()? {
-            limit = limit.min(start);
-        }
         // What is not mapped with the header, no loader sees.
-        if let Some(first) = self.segments.iter().find(|s| s.fileoff == 0 && s.filesize > 0) {
-            limit = limit.min(first.filesize);
-        }
-        let room = usize::try_from(end)
-            .ok()
-            .zip(usize::try_from(limit).ok())
-            .and_then(|(end, limit)| self.view.bytes.get(end..limit))
-            .unwrap_or_default();
+        let header = self.segments.iter().find(|s| s.fileoff == 0 && s.filesize > 0);
+        let mapped = header.map_or(self.size(), |segment| segment.filesize);
+        let limit = self.starts()?.into_iter().min().map_or(mapped, |first| first.min(mapped));
+        let room = self.slice(end..limit).unwrap_or_default();
         Ok(room.iter().take_while(|byte| **byte == 0).count() as u64)
     }
 
