@@ -2,7 +2,8 @@
 
 use spokeshave_testkit::{mounts, run};
 
-use crate::world::{Case, Door, Output, Place, World};
+use crate::case::{Case, Door, Place};
+use crate::world::{Output, World};
 
 /// The output goes to a file system of every size from one that holds nothing to one that holds it all, and to one with
 /// every number of inodes.

@@ -2,7 +2,8 @@
 
 use spokeshave_testkit::strace::{self, Call};
 
-use crate::world::{Case, World};
+use crate::case::Case;
+use crate::world::World;
 
 /// Kills a run at every `stride`-th point of it, and each time lets the next run do its work; what went wrong.
 #[track_caller]

@@ -1,68 +1,15 @@
 //! A place with build outputs, a command that makes a deliverable of them, and what must be true of both.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use spokeshave_testkit::mounts::{self, Mounted};
 use spokeshave_testkit::snapshot::{Entry, Snapshot, contents, entry, set_attribute, snapshot};
 use spokeshave_testkit::strace::{self, Call};
-use spokeshave_testkit::{Bench, Cc, Libs, Outcome, run};
+use spokeshave_testkit::{Bench, Cc, Dynamic, Libs, Outcome, run};
 
-/// How the origins can be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// A further hard link.
-    Linked,
-    /// Everything on an xfs: a reflink.
-    Mirrored,
-    /// The origins on a tmpfs of their own: a link there, and bytes that must be copied to the output.
-    OtherDevice,
-    /// The origins' directory is read-only: a copy at the output's side.
-    ReadOnly,
-    /// One origin is a mount point: no link leads out of it, though its directory can be written to.
-    MountPoint,
-}
-
-/// What is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// A new bundle of two programs, of which one needs external libraries.
-    Bundle,
-    /// The same where an earlier bundle stands.
-    Replace,
-    /// A program with linked paths.
-    Editable,
-    /// A wheel.
-    Wheel,
-}
-
-/// A place, what is made there, and whether a bill of materials comes with it (most of a run's time is then the reading
-/// of the system's package database).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Case {
-    pub place: Place,
-    pub door: Door,
-    pub sbom: bool,
-}
-
-impl Case {
-    pub const fn new(place: Place, door: Door) -> Case {
-        Case { place, door, sbom: false }
-    }
-
-    pub fn with_sbom(self) -> Case {
-        Case { sbom: true, ..self }
-    }
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {:?}{}", self.place, self.door, if self.sbom { " with its SBOM" } else { "" })
-    }
-}
+use crate::case::{Case, Door, Place};
 
 pub struct World {
     _mounted: Option<Mounted>,
@@ -142,7 +89,7 @@ impl World {
         world.finished = snapshot(&world.out());
         assert_ne!(contents(&world.finished), contents(&world.earlier));
         world.is_as_before().unwrap();
-        world.held_as(place);
+        world.held_as();
         world
     }
 
@@ -154,32 +101,7 @@ impl World {
     /// The command, on one thread so that its calls have an order.
     pub fn command(&self) -> Command {
         let mut command = self.bench.command();
-        let target = self.root.join("target/release");
-        let door = match self.case.door {
-            Door::Bundle | Door::Replace => "bundle",
-            Door::Editable => "editable",
-            Door::Wheel => "repair",
-        };
-        let mut args: Vec<OsString> = vec![door.into()];
-        let lib = self.root.join("lib").into_os_string();
-        let output = if self.case.door == Door::Wheel { "-w" } else { "-o" };
-        match self.case.door {
-            Door::Editable => args.extend(["--linked-path".into(), lib, output.into()]),
-            _ => args.extend(["--lib-dir".into(), lib, "--jobs".into(), "1".into(), output.into()]),
-        }
-        match self.case.door {
-            Door::Bundle | Door::Replace => {
-                args.extend([self.out().into(), target.join("app").into(), target.join("tool").into()]);
-            }
-            Door::Editable => args.extend([self.out().join("app").into(), target.join("app").into()]),
-            Door::Wheel => {
-                args.extend([self.out().into(), target.join("demo-1.0-cp39-abi3-linux_x86_64.whl").into()])
-            }
-        }
-        if !self.case.sbom && self.case.door != Door::Editable {
-            args.push("--no-sbom".into());
-        }
-        command.args(args).env("TMPDIR", self.root.join("tmp"));
+        command.args(self.case.args(&self.root)).env("TMPDIR", self.root.join("tmp"));
         command
     }
 
@@ -201,14 +123,15 @@ impl World {
         let (outcome, calls) = strace::trace(&self.command());
         outcome.exits(0);
         self.output_is(Output::Complete).unwrap();
-        let mut before = false;
-        let points: Vec<Call> = calls
-            .into_iter()
-            .filter(|call| call.name != "execve")
-            .filter(|call| std::mem::replace(&mut before, call.touches(&self.root)) || before)
-            .collect();
-        assert!(points.iter().all(|call| call.thread == 0 || self.case.door == Door::Wheel), "{points:#?}");
-        points
+        let ours: Vec<bool> = calls.iter().map(|call| call.touches(&self.root)).collect();
+        let point = |index: usize| {
+            let call = &calls[index];
+            let begun = index > 0 && call.name != "execve";
+            // strace counts by thread: of two calls of a name and number it acts on the first.
+            let first = !calls[..index].iter().any(|other| other.name == call.name && other.nth == call.nth);
+            begun && first && (ours[index] || ours[index - 1])
+        };
+        (0..calls.len()).filter(|index| point(*index)).map(|index| calls[index].clone()).collect()
     }
 
     /// Puts the deliverable's place back and runs the command with `attempt`, again when it did not come to the call: how
@@ -221,26 +144,20 @@ impl World {
         (0..3).find_map(|_| again()).ok_or_else(|| format!("{call} was not reached"))
     }
 
-    /// The directory that is the deliverable, or that it appears in.
     fn out(&self) -> PathBuf {
-        match self.case.door {
-            Door::Bundle | Door::Replace => self.root.join("out/bundle"),
-            Door::Editable | Door::Wheel => self.root.join("out"),
-        }
+        self.case.out(&self.root)
     }
 
     /// Puts back what stood in the deliverable's place before the first run, and nothing else.
     #[track_caller]
     pub fn reset(&self) {
         let out = self.out();
-        match self.case.door {
-            Door::Bundle | Door::Replace if !out.exists() => {}
-            Door::Bundle | Door::Replace => fs_err::remove_dir_all(&out).unwrap(),
-            Door::Editable | Door::Wheel => {
-                for name in self.finished.keys().filter(|name| out.join(name).exists()) {
-                    fs_err::remove_file(out.join(name)).unwrap();
-                }
+        if !self.case.is_directory() {
+            for name in self.finished.keys().filter(|name| out.join(name).exists()) {
+                fs_err::remove_file(out.join(name)).unwrap();
             }
+        } else if out.exists() {
+            fs_err::remove_dir_all(&out).unwrap();
         }
         if self.case.door == Door::Replace {
             self.copy(&self.bench.dir().join("earlier"), &out);
@@ -255,16 +172,27 @@ impl World {
     /// What stands in the deliverable's place; a part of one is an error.
     pub fn output(&self) -> Result<Output, String> {
         let mut found = snapshot(&self.out());
-        if let Door::Editable | Door::Wheel = self.case.door {
+        if !self.case.is_directory() {
             // Beside the deliverable may stand what a killed run left.
             found.retain(|path, _| !hidden(path));
         }
-        if contents(&found) == contents(&self.finished) {
+        if found.is_empty() && self.case.is_directory() && self.out().exists() {
+            Err("an empty directory".into())
+        } else if contents(&found) == contents(&self.finished) || self.is_another_editable(&found) {
             Ok(Output::Complete)
         } else if contents(&found) == contents(&self.earlier) {
             Ok(Output::Before)
         } else {
             Err(format!("a partial deliverable: {found:#?}\nnot {:#?}", self.finished))
+        }
+    }
+
+    /// Which of two tags holds the search path depends on what a search finds there, and to find nothing is no error.
+    fn is_another_editable(&self, found: &Snapshot) -> bool {
+        let sizes = |all: &Snapshot| all.values().map(|entry| entry.bytes.len()).collect::<Vec<_>>();
+        self.case.door == Door::Editable && sizes(found) == sizes(&self.finished) && {
+            let dynamic = Dynamic::of(&self.out().join("app"));
+            dynamic.rpath.or(dynamic.runpath).is_some_and(|path| Path::new(&path) == self.root.join("lib"))
         }
     }
 
@@ -314,18 +242,17 @@ impl World {
 
     fn all_but_output(&self) -> Snapshot {
         let mut all = snapshot(&self.root);
-        match self.case.door {
-            Door::Bundle | Door::Replace => all.retain(|path, _| !path.starts_with("out/bundle")),
-            Door::Editable | Door::Wheel => {
-                all.retain(|path, _| !path.starts_with("out") || path == Path::new("out") || hidden(path));
-            }
-        }
+        let deliverable = |path: &Path| match self.case.is_directory() {
+            true => path.starts_with("out/bundle"),
+            false => path.starts_with("out/") && path != Path::new("out") && !hidden(path),
+        };
+        all.retain(|path, _| !deliverable(path));
         all
     }
 
     /// Panics unless the report says that the origins were held in the way that the place allows.
     #[track_caller]
-    fn held_as(&self, place: Place) {
+    fn held_as(&self) {
         if self.case.door != Door::Bundle {
             return;
         }
@@ -337,7 +264,7 @@ impl World {
             .iter()
             .map(|artifact| (artifact["path"].as_str().unwrap(), artifact["hold"].as_str().unwrap()))
             .collect();
-        let expected = match place {
+        let expected = match self.case.place {
             // Were this on a file system with reflinks, `Linked` would not be seen: set TMPDIR to another one.
             Place::Linked | Place::OtherDevice => ["linked", "linked"],
             Place::Mirrored | Place::ReadOnly => ["mirrored", "mirrored"],

@@ -52,24 +52,34 @@ pub fn trace(command: &Command) -> (Outcome, Vec<Call>) {
     (outcome, parse(&log))
 }
 
+/// How often a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// This one call.
+    Once,
+    /// This one and all later ones of its name.
+    FromThenOn,
+}
+
 /// Runs `command` and kills it on entry of `call`; whether it came there.
 #[track_caller]
 pub fn kill_at(command: &Command, call: &Call) -> bool {
-    inject(command, call, "signal=SIGKILL").0.code.is_none()
+    inject(command, call, "signal=SIGKILL", Times::Once).0.code.is_none()
 }
 
 /// Runs `command` with `call` failing with the error `errno`, such as `ENOSPC`, and not happening; `None` when it never
 /// came there.
 #[track_caller]
-pub fn fail_at(command: &Command, call: &Call, errno: &str) -> Option<Outcome> {
-    let (outcome, log) = inject(command, call, &format!("error={errno}"));
+pub fn fail_at(command: &Command, call: &Call, errno: &str, times: Times) -> Option<Outcome> {
+    let (outcome, log) = inject(command, call, &format!("error={errno}"), times);
     log.contains("(INJECTED)").then_some(outcome)
 }
 
 #[track_caller]
-fn inject(command: &Command, call: &Call, what: &str) -> (Outcome, String) {
+fn inject(command: &Command, call: &Call, what: &str, times: Times) -> (Outcome, String) {
     let Call { name, nth, .. } = call;
-    strace(command, &[&format!("--trace={name}"), &format!("--inject={name}:{what}:when={nth}")])
+    let on = if times == Times::Once { "" } else { "+" };
+    strace(command, &[&format!("--trace={name}"), &format!("--inject={name}:{what}:when={nth}{on}")])
 }
 
 #[track_caller]
@@ -132,9 +142,11 @@ mod tests {
         assert_eq!(made(), [true, true]);
         assert!(kill_at(&command, &calls[1]));
         assert_eq!(made(), [true, false]);
-        fail_at(&command, &calls[0], "EIO").unwrap().exits(1).complains(&["Input/output error"]);
+        fail_at(&command, &calls[0], "EIO", Times::Once).unwrap().exits(1).complains(&["Input/output error"]);
         assert_eq!(made(), [false, true]);
+        fail_at(&command, &calls[0], "EIO", Times::FromThenOn).unwrap().exits(1);
+        assert_eq!(made(), [false, false]);
         let third = Call { nth: 3, ..calls[1].clone() };
-        assert!(!kill_at(&command, &third) && fail_at(&command, &third, "EIO").is_none());
+        assert!(!kill_at(&command, &third) && fail_at(&command, &third, "EIO", Times::Once).is_none());
     }
 }
