@@ -4,6 +4,5 @@
 mod chain;
 mod kit;
 mod names;
-mod published;
 mod slices;
 mod tags;
