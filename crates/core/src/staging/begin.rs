@@ -256,18 +256,15 @@ impl Stage<'_> {
 
     /// The deliverable's real path, or as much of it as can be a name in a directory that is there.
     fn existing_side(&self) -> PathBuf {
-        let mut out = self.fs.real_path(self.out).unwrap_or_else(|_| self.out.to_path_buf());
-        loop {
-            let parent = match out.parent() {
-                Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-                Some(parent) => parent,
-                None => return out,
+        let out = self.fs.real_path(self.out).unwrap_or_else(|_| self.out.to_path_buf());
+        let side = out.ancestors().find_map(|out| {
+            let parent = match out.parent()? {
+                parent if parent.as_os_str().is_empty() => Path::new("."),
+                parent => parent,
             };
-            if let Ok(real) = self.fs.real_path(parent) {
-                return real.join(out.file_name().unwrap_or_default());
-            }
-            out = parent.to_path_buf();
-        }
+            Some(self.fs.real_path(parent).ok()?.join(out.file_name().unwrap_or_default()))
+        });
+        side.unwrap_or(out)
     }
 }
 

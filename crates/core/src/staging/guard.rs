@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::hidden::Hidden;
 use super::snapshot::Snapshot;
-use super::sweep::HOLDS;
 
 /// How an origin's bytes are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -103,7 +102,7 @@ fn remove_link(snapshot: &Snapshot, link: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    if let Some(dir) = link.parent().filter(|dir| dir.ends_with(HOLDS)) {
+    if let Some(dir) = link.parent() {
         // It stays while another run has a link in it, and the last one takes it away.
         let _ = snapshot.fs.remove_dir(dir);
     }

@@ -99,6 +99,19 @@ fn a_copy_is_written_once_and_becomes_the_file() {
 }
 
 #[test]
+fn a_copy_is_made_at_a_side_that_is_not_there_yet() {
+    for nameless in [true, false] {
+        let place = Place::new();
+        let fs = Arc::new(Faulty::new(World { links: false, nameless, ..WORLD })) as Arc<dyn Fs>;
+        for out in [place.path("no/such/dir"), "no-such-dir/out".into(), "no-such-out".into()] {
+            let staged = stage_on(&fs, &[place.path("target/app")], &out, &Silent).unwrap();
+            assert_eq!(&*staged[0].source().open().unwrap(), b"as built");
+        }
+        assert_eq!(fs_err::read_dir(place.path("")).unwrap().count(), 1);
+    }
+}
+
+#[test]
 fn one_file_is_delivered_whole_or_not_at_all() {
     let place = Place::new();
     let one = || staged(&place, &["target/app"]).unwrap().pop().unwrap();
