@@ -154,3 +154,16 @@ fn names_fit_or_are_refused() {
     let (_, refused) = outcome(16);
     refused.exits(1).complains(&["demo/_ext.so", "arm64", "bytes", "headerpad_max_install_names"]);
 }
+
+#[test]
+fn libraries_can_lie_in_the_package() {
+    let mac = Mac::new("arm64");
+    mac.lib("/opt/liba.dylib", "/opt/liba.dylib", A, &[]);
+    let tree = mac.tree().file("aaa/__init__.py", "");
+    mac.build_for("arm64", &tree.path("demo/_ext.so"), "_ext.so", EXT, &["@root/opt/liba.dylib"]);
+    let wheel = mac.repair(&["--in-package"], &tree.pack(mac.bench.dir()));
+    let name = wheel.find("demo/.dylibs/liba-", ".dylib");
+    let a = Macho::of(&wheel.member(&name));
+    assert_eq!(a.slices[0].id.as_ref().unwrap().0, format!("/DLC/{name}"));
+    assert_eq!(mac.value(&wheel, 1), 2);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Artifact, Audit, AuditResult, Edit, EventSink, FactsCache, FileId, Files, GraftedLib, OptionSpec,
-    Options, PackagePath, Result,
+    OptionValues, Options, PackagePath, Result,
 };
 
 /// What a backend says of itself.
@@ -103,6 +103,10 @@ pub enum Layout<'a> {
         dist: &'a str,
         /// `--lib-sdir`, if given.
         suffix: Option<&'a str>,
+        /// The directories at the root that are Python packages (they have an `__init__.py`), sorted.
+        packages: &'a [PackagePath],
+        /// The values given for the options that backends declare.
+        options: &'a OptionValues,
     },
     /// A directory of programs and libraries.
     Bundle {

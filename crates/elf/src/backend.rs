@@ -87,7 +87,7 @@ impl Repairer for Elf {
     }
 
     fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath> {
-        let (Layout::Wheel { dist, suffix } | Layout::Bundle { dist, suffix }) = layout;
+        let (Layout::Wheel { dist, suffix, .. } | Layout::Bundle { dist, suffix }) = layout;
         Ok(PackagePath::new(&format!("{dist}{}", suffix.unwrap_or(".libs")))?)
     }
 }

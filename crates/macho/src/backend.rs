@@ -38,6 +38,12 @@ static ABOUT: About = About {
             env: None,
             help: "Keep search paths that mean nothing on another machine",
         },
+        OptionSpec {
+            name: "in-package",
+            value: OptionValue::Flag,
+            env: None,
+            help: "Carry libraries to PACKAGE/.dylibs: the package named like the wheel, or else its first",
+        },
     ],
     hash_before: ".dylib",
     strips: false,
@@ -80,7 +86,17 @@ impl Repairer for Macho {
     }
 
     fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath> {
-        let (Layout::Wheel { dist, suffix } | Layout::Bundle { dist, suffix }) = layout;
-        Ok(PackagePath::new(&format!("{dist}{}", suffix.unwrap_or(".dylibs")))?)
+        let (dist, suffix, package) = match *layout {
+            Layout::Wheel { dist, suffix, packages, options } if options.flag("in-package") => {
+                let named = packages.iter().find(|package| package.as_str() == dist);
+                (dist, suffix, named.or(packages.first()))
+            }
+            Layout::Wheel { dist, suffix, .. } | Layout::Bundle { dist, suffix } => (dist, suffix, None),
+        };
+        let suffix = suffix.unwrap_or(".dylibs");
+        Ok(match package {
+            Some(package) => package.join(suffix)?,
+            None => PackagePath::new(&format!("{dist}{suffix}"))?,
+        })
     }
 }

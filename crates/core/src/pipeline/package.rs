@@ -76,6 +76,15 @@ impl WheelPackage {
         Ok(WheelPackage { archive, name, dist_info, wheel_file, record, files, warnings })
     }
 
+    /// The directories at the root that are Python packages, sorted.
+    pub fn packages(&self) -> Vec<PackagePath> {
+        let inits = self.files.members().filter(|path| path.file_name() == "__init__.py");
+        let mut packages: Vec<PackagePath> =
+            inits.map(PackagePath::parent).filter(|dir| dir.components().count() == 1).collect();
+        packages.dedup();
+        packages
+    }
+
     /// The members that a backend recognizes by their first bytes, whatever their names.
     fn recognize(
         &self,

@@ -49,7 +49,12 @@ pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> 
     report.backend = Some(backend.about().name);
 
     let cache = FactsCache::default();
-    let layout = Layout::Wheel { dist: package.name.dist(), suffix: wheel.lib_sdir.as_deref() };
+    let layout = Layout::Wheel {
+        dist: package.name.dist(),
+        suffix: wheel.lib_sdir.as_deref(),
+        packages: &package.packages(),
+        options: &engine.options.backend,
+    };
     let work = Input {
         backend,
         files: &package.files,
