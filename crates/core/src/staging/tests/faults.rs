@@ -83,6 +83,7 @@ fn enumerate(world: World) -> usize {
             }
         }
     }
+    eprintln!("{world:?}: {} calls, {} runs", calls.len(), calls.len() * (errors.len() + 1));
     calls.len()
 }
 
