@@ -30,22 +30,22 @@ const OTHERS: [Case; 10] = [
     Case::new(Place::Mirrored, Door::Wheel),
 ];
 
-/// Panics with all that went wrong.
+/// Attempts each case with its stride and panics with all that went wrong.
 #[track_caller]
-fn judge(cases: &[Case], attempt: impl Fn(Case) -> Vec<String>) {
-    let wrong: Vec<String> = cases.iter().flat_map(|case| attempt(*case)).collect();
+fn judge(cases: impl Iterator<Item = (Case, usize)>, attempt: fn(Case, usize) -> Vec<String>) {
+    let wrong: Vec<String> = cases.flat_map(|(case, stride)| attempt(case, stride)).collect();
     assert!(wrong.is_empty(), "{} went wrong:\n\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
-#[test]
-fn killed_anywhere_while_linked() {
-    judge(&[LINKED], |case| kill_everywhere(case, 1));
+/// Every so manieth point of a linked bundle, and of the others.
+fn sample(linked: usize, others: usize) -> impl Iterator<Item = (Case, usize)> {
+    std::iter::once((LINKED, linked)).chain(OTHERS.into_iter().map(move |case| (case, others)))
 }
 
 #[test]
 fn killed_anywhere() {
     if in_own_mounts("killed_anywhere") {
-        judge(&OTHERS, |case| kill_everywhere(case, 23));
+        judge(sample(1, 23), kill_everywhere);
     }
 }
 
@@ -53,16 +53,14 @@ fn killed_anywhere() {
 #[ignore = "minutes"]
 fn killed_everywhere() {
     if in_own_mounts("killed_everywhere") {
-        judge(&[LINKED.with_sbom()], |case| kill_everywhere(case, 1));
-        judge(&OTHERS, |case| kill_everywhere(case, 1));
+        judge(sample(1, 1).chain([(LINKED.with_sbom(), 1)]), kill_everywhere);
     }
 }
 
 #[test]
 fn failing_anywhere() {
     if in_own_mounts("failing_anywhere") {
-        judge(&[LINKED], |case| fail_everywhere(case, 7));
-        judge(&OTHERS, |case| fail_everywhere(case, 97));
+        judge(sample(7, 97), fail_everywhere);
     }
 }
 
@@ -70,8 +68,7 @@ fn failing_anywhere() {
 #[ignore = "minutes"]
 fn failing_everywhere() {
     if in_own_mounts("failing_everywhere") {
-        judge(&[LINKED], |case| fail_everywhere(case, 1));
-        judge(&OTHERS, |case| fail_everywhere(case, 1));
+        judge(sample(1, 1), fail_everywhere);
     }
 }
 
