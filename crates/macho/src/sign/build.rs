@@ -28,7 +28,8 @@ impl Signing<'_> {
     /// # Errors
     /// When it, or the code, is larger than the format can say.
     pub fn size(&self, code_limit: u64) -> Result<u32> {
-        let size = self.length(code_limit).and_then(|size| size.checked_next_multiple_of(ALIGNMENT.into()));
+        let length = u32::try_from(code_limit).ok().and_then(|code_limit| self.length(code_limit));
+        let size = length.and_then(|length| length.checked_next_multiple_of(ALIGNMENT.into()));
         size.and_then(|size| u32::try_from(size).ok()).ok_or_else(|| too_large(code_limit))
     }
 
@@ -41,8 +42,8 @@ impl Signing<'_> {
     /// When it does not fit into `datasize`, or the code is larger than the format can say.
     pub fn superblob(&self, code: &[&[u8]], datasize: u32) -> Result<Vec<u8>> {
         let limit = code.iter().map(|piece| piece.len() as u64).sum();
-        let code_limit = u32::try_from(limit).map_err(|_| too_large(limit))?;
         let size = self.size(limit)?;
+        let code_limit = u32::try_from(limit).map_err(|_| too_large(limit))?;
         if size > datasize {
             return Err(
                 Error::new(format!("the code signature takes {size} bytes, {datasize} are there")).into()
@@ -60,22 +61,21 @@ impl Signing<'_> {
         }
         builder.create_empty_cms_signature().map_err(failed)?;
         let mut superblob = builder.create_superblob().map_err(failed)?;
-        debug_assert_eq!(Some(superblob.len() as u64), self.length(limit));
+        debug_assert_eq!(Some(superblob.len() as u64), self.length(code_limit));
         superblob.resize(datasize as usize, 0);
         Ok(superblob)
     }
 
     /// The superblob's length.
-    fn length(&self, code_limit: u64) -> Option<u64> {
-        let pages = code_limit.div_ceil(1 << self.page_shift);
+    fn length(&self, code_limit: u32) -> Option<u64> {
+        let pages = u64::from(code_limit).div_ceil(1 << self.page_shift);
         let blobs: u64 = self.blobs.iter().map(|(_, blob)| blob.len() as u64).sum();
         let mut length = 12 + blobs + BLOB + 8 * (self.blobs.len() + self.directories.len() + 1) as u64;
         for directory in &self.directories {
-            let specials = self.blobs.iter().map(|(slot, _)| *slot);
-            let specials =
-                specials.chain(directory.external.iter().map(|(slot, _)| *slot)).max().unwrap_or(0);
-            let hashes =
-                pages.checked_add(specials.into())?.checked_mul(hash_size(directory.hash_type).into())?;
+            let inside = self.blobs.iter().map(|(slot, _)| *slot);
+            let outside = directory.external.iter().map(|(slot, _)| *slot);
+            let specials = u64::from(inside.chain(outside).max().unwrap_or(0));
+            let hashes = (pages + specials).checked_mul(hash_size(directory.hash_type).into())?;
             length = length.checked_add(DIRECTORY + self.identifier.len() as u64 + 1)?.checked_add(hashes)?;
         }
         Some(length)

@@ -29,11 +29,10 @@ pub const ALIGNMENT: u32 = 16;
 
 /// `CS_ADHOC`: sealed without a signing identity.
 const CS_ADHOC: u32 = 0x2;
-/// `CS_FORCED_LV`, `CS_REQUIRE_LV`: only libraries of the same team may be loaded.
+/// What the signer may ask for and ad-hoc code may have: `CS_HOST`, `CS_HARD`, `CS_KILL`, `CS_RESTRICT`,
+/// `CS_ENFORCEMENT`. Not `CS_LINKER_SIGNED` (another signer did it) and `CS_CHECK_EXPIRATION` (of no certificate).
+const CS_KEPT: u32 = 0x1 | 0x100 | 0x200 | 0x800 | 0x1000;
+/// `CS_REQUIRE_LV`: only libraries of the same team may be loaded.
 const CS_REQUIRE_LV: u32 = 0x2000;
-/// `CS_CHECK_EXPIRATION`: the certificate must not have expired.
-const CS_CHECK_EXPIRATION: u32 = 0x400;
 /// `CS_RUNTIME`: the hardened runtime.
 const CS_RUNTIME: u32 = 0x1_0000;
-/// `CS_LINKER_SIGNED`: signed by the linker, to be replaced by any signer.
-const CS_LINKER_SIGNED: u32 = 0x2_0000;

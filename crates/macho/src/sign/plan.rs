@@ -7,7 +7,7 @@ use crate::Arch;
 use super::entitlements::restricted_keys;
 use super::identifier::{default_identifier, unique_of_code, unique_of_uuid};
 use super::read::{CodeDirectory, SHA1, SHA256, slot};
-use super::{CS_ADHOC, CS_CHECK_EXPIRATION, CS_LINKER_SIGNED, CS_REQUIRE_LV, CS_RUNTIME, Signature};
+use super::{CS_ADHOC, CS_KEPT, CS_REQUIRE_LV, CS_RUNTIME, Signature};
 
 /// `CPU_TYPE_ARM64`
 const CPU_TYPE_ARM64: u32 = 0x0100_000c;
@@ -144,8 +144,7 @@ fn identifier(code: &Code<'_>, old: Option<&CodeDirectory<'_>>) -> String {
 }
 
 fn kept_flags(old: Option<&CodeDirectory<'_>>) -> u32 {
-    let gone = CS_LINKER_SIGNED | CS_RUNTIME | CS_REQUIRE_LV | CS_CHECK_EXPIRATION;
-    old.map_or(0, |old| old.flags & !gone) | CS_ADHOC
+    old.map_or(0, |old| old.flags & CS_KEPT) | CS_ADHOC
 }
 
 /// 4 and 16 KiB are what the kernel takes; new code on arm64 gets the page of its processor, as codesign does it.

@@ -16,6 +16,8 @@ const REQUIREMENTS: &[u8] = &[0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 20, 0xfa, 0xde, 0
 const HARMLESS: &str = "<plist><dict><key>com.apple.security.cs.allow-jit</key><true/></dict></plist>";
 const RESTRICTED: &str =
     "<plist><dict><key>com.apple.developer.team-identifier</key><string>T</string></dict></plist>";
+const CS_CHECK_EXPIRATION: u32 = 0x400;
+const CS_LINKER_SIGNED: u32 = 0x2_0000;
 const MH_EXECUTE: u32 = 2;
 const MH_DYLIB: u32 = 6;
 
