@@ -15,10 +15,12 @@ use spokeshave_core::{
     Location, Options, PackagePath, PatchKind, Repairer, Result, Silent, Status, Subject,
 };
 
+type Edits = fn(&[u8]) -> Vec<Edit>;
+
 /// What it predicts, what it gives, and what it does besides.
 struct Hostile {
     predicts: bool,
-    edits: fn(&[u8]) -> Vec<Edit>,
+    edits: Edits,
     /// The call during which it does its deed.
     when: &'static str,
     deed: fn(&Path),
@@ -284,12 +286,12 @@ fn who_writes_to_the_origin_is_found_and_named() {
 }
 
 #[test]
+#[allow(clippy::reversed_empty_ranges)]
 fn edits_that_do_not_fit_are_an_error_that_names_it() {
-    let edits: [fn(&[u8]) -> Vec<Edit>; 5] = [
+    let edits: [Edits; 5] = [
         |old| vec![Edit::new(0..old.len() as u64 + 1, *b"")],
         |_| vec![Edit::new(0..4, *b""), Edit::new(3..5, *b"")],
         |_| vec![Edit::new(u64::MAX - 1..u64::MAX, *b"x")],
-        #[allow(clippy::reversed_empty_ranges)]
         |_| vec![Edit::new(5..4, *b"x")],
         |_| vec![Edit::new(u64::MAX..0, *b"x")],
     ];

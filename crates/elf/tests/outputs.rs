@@ -20,7 +20,11 @@ struct Build {
 
 impl Build {
     fn new() -> Build {
-        let build = Build { dir: tempfile::tempdir().unwrap(), cc: Cc::gcc() };
+        Build::by(Cc::gcc())
+    }
+
+    fn by(cc: Cc) -> Build {
+        let build = Build { dir: tempfile::tempdir().unwrap(), cc };
         let libs = Libs::new(build.cc.clone(), &build.path("ext"));
         let [alpha, below] = libs.link_args();
         // Its soname is not its file name, as with many build tools.
@@ -181,6 +185,14 @@ fn a_link_to_a_program_is_bundled_as_the_program() {
     with_engine(&Options::default(), |engine| engine.bundle(&[tool], &build.options())).unwrap();
     assert!(!fs_err::symlink_metadata(build.path("out/tool")).unwrap().is_symlink());
     assert_eq!(build.prints("out/tool"), "42");
+}
+
+#[test]
+fn for_musl_too() {
+    let build = Build::by(Cc::musl());
+    let report = build.bundle(&["app", "libown.so"]);
+    assert_eq!(report.carried.len(), 2);
+    assert_eq!(build.prints("out/app"), "85");
 }
 
 #[test]
@@ -366,7 +378,7 @@ fn an_editable_program_finds_its_linked_paths() {
     let build = Build::new();
     build.program("direct", "alpha()", &[&build.text("ext/libalpha-1.2.so.3"), &build.below()]);
     let before = snapshot(&build.path("target"));
-    assert!(!run(&build.path("target/direct")).code.is_some_and(|code| code == 0));
+    assert_ne!(run(&build.path("target/direct")).code, Some(0));
     let report = build.editable("direct", "direct").unwrap();
     assert!(report.patched && report.warnings.is_empty(), "{report:?}");
     assert_eq!(run(&build.path("direct")).exits(0).stdout.trim(), "42");
@@ -379,6 +391,16 @@ fn an_editable_program_finds_its_linked_paths() {
     let report = build.editable("again", "again").unwrap();
     assert!(!report.patched && report.warnings[0].contains("already"), "{report:?}");
     assert_eq!(fs_err::read(build.path("again")).unwrap(), fs_err::read(build.path("direct")).unwrap());
+}
+
+/// No tag is at stake when nothing leaves this machine.
+#[test]
+fn an_editable_says_nothing_of_platforms() {
+    let build = Build::new();
+    let alpha = build.text("ext/libalpha-1.2.so.3");
+    build.program("app", "alpha()", &[&alpha, &build.below(), "-Wl,-z,x86-64-v3"]);
+    let report = build.editable("app", "copy").unwrap();
+    assert!(report.patched && report.warnings.is_empty(), "{report:?}");
 }
 
 #[test]

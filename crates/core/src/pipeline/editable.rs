@@ -37,7 +37,7 @@ pub fn editable(engine: &Engine<'_>, origin: &Origin, output: &Path) -> Result<E
         backend: group.backend.about().name,
         linked_paths: origin.linked_paths.clone(),
         patched: !edits.is_empty(),
-        warnings: audit.warnings.clone(),
+        warnings: Vec::new(),
     };
     let delivered = if edits.is_empty() {
         let why = unchanged(&work, &audit)?;
