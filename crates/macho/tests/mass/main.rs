@@ -1,9 +1,10 @@
-//! Every Mach-O file of ten popular projects' published wheels is edited, and read by a checker that shares no code with us.
+//! Every Mach-O file of ten popular projects' published wheels is edited, and read by a checker that shares no code
+//! with us.
 //!
 //! The ordinary test takes a sample; the whole run is
 //! `cargo test --release -p spokeshave-macho --test mass -- --ignored --nocapture`. The wheels are those of
 //! `tests/tools/macos-wheels`: cffi, cryptography, greenlet, lxml, numpy, pillow, psycopg2-binary, pydantic-core, pyzmq,
-//! shapely; and grpcio, scipy.
+//! shapely (of pyzmq also an old one, for i386 and x86_64); and grpcio, playwright, scipy.
 
 #![allow(clippy::disallowed_methods)]
 
