@@ -10,7 +10,8 @@ const RESTRICTED: &[&str] = &[
     "com.apple.developer.",
     "com.apple.private.",
     "com.apple.rootless.",
-    "com.apple.vm.",
+    "com.apple.vm.device-access",
+    "com.apple.vm.networking",
     "keychain-access-groups",
 ];
 
