@@ -28,8 +28,12 @@ pub fn editable(engine: &Engine<'_>, origin: &Origin, output: &Path) -> Result<E
     let work = input(&group, &group.files, &group.artifacts, &cache, &watch);
     let audit = work.audit(engine)?;
     let changes = work.predict(&audit, &KIND)?.contains(&true);
+    let subject = Subject { audit: &audit, which: Which::Artifact(0) };
     let old = staged.source().open()?;
-    let edits = work.edits(Subject { audit: &audit, which: Which::Artifact(0) }, &old, &KIND, changes)?;
+    let edits = match work.asks(subject, changes) {
+        true => work.edits(subject, &old, &KIND, changes)?,
+        false => Vec::new(),
+    };
 
     let mut report = EditableReport {
         origin: origin.path.clone(),

@@ -134,7 +134,7 @@ impl Input<'_> {
             .iter()
             .copied()
             .zip(predicted)
-            .filter(|(_, changes)| *changes || self.distrusts)
+            .filter(|(subject, changes)| self.asks(*subject, *changes))
             .collect();
         let patched = parallel_map(self.jobs, &work, |(subject, changes)| -> Result<Option<Patched>> {
             let source = match subject.which {
@@ -184,7 +184,12 @@ impl Input<'_> {
         Ok(predicted)
     }
 
-    /// The edits of `old`, which fit it and were `predicted` if there are any. What is not active has none.
+    /// Whether the edits of `subject` are asked for.
+    pub fn asks(&self, subject: Subject<'_>, predicted: bool) -> bool {
+        predicted || (self.distrusts && subject.result().status == Status::Active)
+    }
+
+    /// The edits of `old`, which fit it and were `predicted` if there are any.
     pub fn edits(
         &self,
         subject: Subject<'_>,
@@ -194,9 +199,6 @@ impl Input<'_> {
     ) -> Result<Vec<Edit>> {
         let path = subject.path();
         let wrong = |what: &str| Err(fault(self.backend, what, Some(&path.to_string())));
-        if !predicted && subject.result().status != Status::Active {
-            return Ok(Vec::new());
-        }
         let edits = self.ask(|backend| backend.patch(subject, old, kind)).locate(path)?;
         if let Err(why) = edit::check(old.len() as u64, &edits) {
             return wrong(&format!("gives an edit that does not fit: {why}"));
