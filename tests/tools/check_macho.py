@@ -7,26 +7,55 @@ here with hashlib; and the same names and rpaths read by macholib, LIEF and llvm
 """
 
 import hashlib
-import io
 import json
-import logging
 import struct
-import subprocess
 import sys
 
+from macho_readers import by_lief, by_llvm, by_macholib
+
 LC = {
-    0x2: "SYMTAB", 0xB: "DYSYMTAB", 0xC: "LOAD_DYLIB", 0xD: "ID_DYLIB", 0x18: "LOAD_WEAK_DYLIB", 0x19: "SEGMENT_64",
-    0x1: "SEGMENT", 0x1B: "UUID", 0x1C: "RPATH", 0x1D: "CODE_SIGNATURE", 0x1E: "SEGMENT_SPLIT_INFO",
-    0x1F: "REEXPORT_DYLIB", 0x20: "LAZY_LOAD_DYLIB", 0x22: "DYLD_INFO", 0x23: "LOAD_UPWARD_DYLIB",
-    0x24: "VERSION_MIN_MACOSX", 0x26: "FUNCTION_STARTS", 0x29: "DATA_IN_CODE", 0x2B: "DYLIB_CODE_SIGN_DRS",
-    0x2E: "LINKER_OPTIMIZATION_HINT", 0x32: "BUILD_VERSION", 0x33: "DYLD_EXPORTS_TRIE", 0x34: "DYLD_CHAINED_FIXUPS",
+    0x2: "SYMTAB",
+    0xB: "DYSYMTAB",
+    0xC: "LOAD_DYLIB",
+    0xD: "ID_DYLIB",
+    0x18: "LOAD_WEAK_DYLIB",
+    0x19: "SEGMENT_64",
+    0x1: "SEGMENT",
+    0x1B: "UUID",
+    0x1C: "RPATH",
+    0x1D: "CODE_SIGNATURE",
+    0x1E: "SEGMENT_SPLIT_INFO",
+    0x1F: "REEXPORT_DYLIB",
+    0x20: "LAZY_LOAD_DYLIB",
+    0x22: "DYLD_INFO",
+    0x23: "LOAD_UPWARD_DYLIB",
+    0x24: "VERSION_MIN_MACOSX",
+    0x26: "FUNCTION_STARTS",
+    0x29: "DATA_IN_CODE",
+    0x2B: "DYLIB_CODE_SIGN_DRS",
+    0x2E: "LINKER_OPTIMIZATION_HINT",
+    0x32: "BUILD_VERSION",
+    0x33: "DYLD_EXPORTS_TRIE",
+    0x34: "DYLD_CHAINED_FIXUPS",
 }
 DYLIBS = ("LOAD_DYLIB", "LOAD_WEAK_DYLIB", "REEXPORT_DYLIB", "LAZY_LOAD_DYLIB", "LOAD_UPWARD_DYLIB")
 LINKEDIT_DATA = (
-    "SEGMENT_SPLIT_INFO", "FUNCTION_STARTS", "DATA_IN_CODE", "DYLIB_CODE_SIGN_DRS", "LINKER_OPTIMIZATION_HINT",
-    "DYLD_EXPORTS_TRIE", "DYLD_CHAINED_FIXUPS",
+    "SEGMENT_SPLIT_INFO",
+    "FUNCTION_STARTS",
+    "DATA_IN_CODE",
+    "DYLIB_CODE_SIGN_DRS",
+    "LINKER_OPTIMIZATION_HINT",
+    "DYLD_EXPORTS_TRIE",
+    "DYLD_CHAINED_FIXUPS",
 )
-ARCHES = {0x7: "i386", 0x0100_0007: "x86_64", 0xC: "arm", 0x0100_000C: "arm64", 0x12: "ppc", 0x0100_0012: "ppc64"}
+ARCHES = {
+    0x7: "i386",
+    0x0100_0007: "x86_64",
+    0xC: "arm",
+    0x0100_000C: "arm64",
+    0x12: "ppc",
+    0x0100_0012: "ppc64",
+}
 CPU_ARM64 = 0x0100_000C
 ZEROFILL = (0x1, 0xC, 0x12)
 HASHES = {1: ("sha1", 20), 2: ("sha256", 32)}
@@ -92,7 +121,7 @@ class Slice:
         self.commands_end = start + size
 
     def string(self, at, length, field):
-        offset, = self.unpack("I", at + field)
+        (offset,) = self.unpack("I", at + field)
         raw = self.data[at + offset : at + length]
         text, end, padding = raw.partition(b"\0")
         if not end or padding.strip(b"\0") or offset % 4:
@@ -130,7 +159,10 @@ class Slice:
             self.min_os.append([1, version(self.unpack("I", at + 8)[0])])
         elif kind == "SYMTAB":
             symbols, count, strings, size = self.unpack("4I", at + 8)
-            self.linkedit_tables += [(kind, symbols, count * (16 if self.is64 else 12)), ("strings", strings, size)]
+            self.linkedit_tables += [
+                (kind, symbols, count * (16 if self.is64 else 12)),
+                ("strings", strings, size),
+            ]
         elif kind == "DYLD_INFO":
             tables = self.unpack("10I", at + 8)
             self.linkedit_tables += [(kind, tables[i], tables[i + 1]) for i in range(0, 10, 2)]
@@ -147,12 +179,32 @@ class Slice:
             s = at + size + n * each
             own, of = (self.data[s + i : s + i + 16].rstrip(b"\0").decode() for i in (0, 16))
             place = self.unpack("QQI" if self.is64 else "III", s + 32)
-            flags, = self.unpack("I", s + (64 if self.is64 else 56))
-            found.append({"name": f"{of},{own}", "addr": place[0], "size": place[1], "offset": place[2], "zero": flags & 255 in ZEROFILL})
-        self.segments[name] = {"addr": addr, "vmsize": vmsize, "offset": offset, "filesize": filesize, "sections": found}
+            (flags,) = self.unpack("I", s + (64 if self.is64 else 56))
+            found.append(
+                {
+                    "name": f"{of},{own}",
+                    "addr": place[0],
+                    "size": place[1],
+                    "offset": place[2],
+                    "zero": flags & 255 in ZEROFILL,
+                }
+            )
+        self.segments[name] = {
+            "addr": addr,
+            "vmsize": vmsize,
+            "offset": offset,
+            "filesize": filesize,
+            "sections": found,
+        }
         if name == "__LINKEDIT":  # its sizes follow the signature's
             width = 8 if self.is64 else 4
-            raw = raw[: 24 + width] + bytes(width) + raw[24 + 2 * width : 24 + 3 * width] + bytes(width) + raw[24 + 4 * width :]
+            raw = (
+                raw[: 24 + width]
+                + bytes(width)
+                + raw[24 + 2 * width : 24 + 3 * width]
+                + bytes(width)
+                + raw[24 + 4 * width :]
+            )
         return raw
 
     def layout(self):
@@ -170,8 +222,16 @@ class Slice:
                 if section["zero"] or not section["size"]:
                     continue
                 if section["offset"] < self.commands_end:
-                    self.bad(f"load commands end at {self.commands_end:#x}, {section['name']} begins at {section['offset']:#x}")
-                if not offset <= section["offset"] <= section["offset"] + section["size"] <= offset + filesize:
+                    self.bad(
+                        f"{section['name']} begins at {section['offset']:#x}, before {self.commands_end:#x}, "
+                        "the end of the load commands"
+                    )
+                if (
+                    not offset
+                    <= section["offset"]
+                    <= section["offset"] + section["size"]
+                    <= offset + filesize
+                ):
                     self.bad(f"{section['name']} lies outside of its segment")
         linkedit = self.segments.get("__LINKEDIT")
         self.after = len(self.data) - (linkedit["offset"] + linkedit["filesize"]) if linkedit else 0
@@ -228,9 +288,21 @@ class Slice:
             self.bad("an ad-hoc signature with a CMS signature")
 
     def code_directory(self, blob, blobs):
-        (magic, _, release, flags, hashes, identifier, specials, pages, limit, size, kind, platform, shift) = (
-            struct.unpack_from(">9I4B", blob)
-        )
+        (
+            magic,
+            _,
+            release,
+            flags,
+            hashes,
+            identifier,
+            specials,
+            pages,
+            limit,
+            size,
+            kind,
+            platform,
+            shift,
+        ) = struct.unpack_from(">9I4B", blob)
         team = struct.unpack_from(">I", blob, 48)[0] if release >= 0x20200 else 0
         name, width = HASHES[kind]
         if magic != 0xFADE0C02 or size != width or shift not in (12, 14):
@@ -250,7 +322,7 @@ class Slice:
         contents = {slot: data for slot, data in blobs.items() if 0 < slot < 0x1000}
         plist = [s for s in self.segments["__TEXT"]["sections"] if s["name"] == "__TEXT,__info_plist"]
         if plist:
-            contents[1] = self.data[plist[0]["offset"]:][: plist[0]["size"]]
+            contents[1] = self.data[plist[0]["offset"] :][: plist[0]["size"]]
         for slot in sorted(contents):
             if special.get(slot, bytes(size)) != hashlib.new(name, contents[slot]).digest():
                 if slot != 1 or not flags & CS_LINKER_SIGNED:
@@ -262,7 +334,9 @@ class Slice:
         text = self.segments["__TEXT"]
         if segment and not flags & CS_LINKER_SIGNED:
             if segment[:2] != [text["offset"], text["filesize"]] or segment[2] & 1 != (self.filetype == 2):
-                self.bad(f"executable segment {segment} for __TEXT {text['offset']:#x}, {text['filesize']:#x}")
+                self.bad(
+                    f"executable segment {segment} for __TEXT {text['offset']:#x}, {text['filesize']:#x}"
+                )
         text_at = lambda at: blob[at:].partition(b"\0")[0].decode() if at else None
         return {
             "identifier": text_at(identifier),
@@ -278,23 +352,34 @@ class Slice:
     def json(self):
         sections = [s for segment in self.segments.values() for s in segment["sections"] if not s["zero"]]
         return {
-            "arch": self.arch, "offset": self.offset, "size": len(self.data), "filetype": self.filetype,
-            "flags": self.flags, "id": self.id, "dylibs": self.dylibs, "rpaths": self.rpaths, "uuid": self.uuid,
-            "min_os": self.min_os, "commands": self.kinds, "kept_commands": self.kept,
-            "sections": {s["name"]: sha256(self.data[s["offset"]:][: s["size"]]) for s in sections},
-            "linkedit": getattr(self, "linkedit", None), "after_linkedit": self.after, "signature": self.signature,
+            "arch": self.arch,
+            "offset": self.offset,
+            "size": len(self.data),
+            "filetype": self.filetype,
+            "flags": self.flags,
+            "id": self.id,
+            "dylibs": self.dylibs,
+            "rpaths": self.rpaths,
+            "uuid": self.uuid,
+            "min_os": self.min_os,
+            "commands": self.kinds,
+            "kept_commands": self.kept,
+            "sections": {s["name"]: sha256(self.data[s["offset"] :][: s["size"]]) for s in sections},
+            "linkedit": getattr(self, "linkedit", None),
+            "after_linkedit": self.after,
+            "signature": self.signature,
             "sha256": sha256(self.data),
-        }  # fmt: skip
+        }
 
 
 def places(data, errors):
     """Offset and bytes of each slice, and whether the file is fat."""
-    magic, = struct.unpack_from(">I", data)
+    (magic,) = struct.unpack_from(">I", data)
     if magic not in (0xCAFEBABE, 0xCAFEBABF):
         return False, [(0, data)]
-    count, = struct.unpack_from(">I", data, 4)
+    (count,) = struct.unpack_from(">I", data, 4)
     fmt, each = (">5I", 20) if magic == 0xCAFEBABE else (">IIQQII", 32)
-    found, end = [], 8 + count * each
+    end = 8 + count * each
     arches = [struct.unpack_from(fmt, data, 8 + n * each)[:5] for n in range(count)]
     for cpu, sub, offset, size, align in sorted(arches, key=lambda arch: arch[2]):
         if offset % (1 << align):
@@ -309,61 +394,6 @@ def places(data, errors):
     return True, [(offset, data[offset : offset + size]) for _, _, offset, size, _ in arches]
 
 
-def as_macholib(path):
-    logging.disable()
-    from macholib import mach_o
-    from macholib.MachO import MachO
-
-    for header in MachO(path).headers:
-        dylibs, rpaths, own = [], [], None
-        for load, command, data in header.commands:
-            if isinstance(command, mach_o.dylib_command):
-                name = data.rstrip(b"\0").decode()
-                if load.cmd == mach_o.LC_ID_DYLIB:
-                    own = name
-                else:
-                    dylibs.append(name)
-            elif isinstance(command, mach_o.rpath_command):
-                rpaths.append(data.rstrip(b"\0").decode())
-        yield own, dylibs, rpaths
-
-
-def as_lief(path):
-    import lief
-
-    lief.logging.disable()
-    fat = lief.MachO.parse(path)  # kept: its binaries live in it
-    for binary in fat:
-        kind = lief.MachO.LoadCommand.TYPE
-        own = [lib.name for lib in binary.libraries if lib.command == kind.ID_DYLIB]
-        others = [lib.name for lib in binary.libraries if lib.command != kind.ID_DYLIB]
-        yield (own[0] if own else None), others, [rpath.path for rpath in binary.rpaths]
-
-
-def as_llvm(path):
-    run = subprocess.run(["llvm-objdump-14", "--macho", "--arch=all", "--private-headers", path], capture_output=True, text=True)
-    if run.returncode or "malformed" in run.stderr:
-        raise ValueError(run.stderr.strip())
-    own, dylibs, rpaths = None, None, None
-    for line in io.StringIO(run.stdout):
-        word, _, rest = line.strip().partition(" ")
-        if line.startswith("Mach header"):
-            if dylibs is not None:
-                yield own, dylibs, rpaths
-            own, dylibs, rpaths, command = None, [], [], ""
-        elif word == "cmd":
-            command = rest
-        elif word in ("name", "path") and "(offset" in rest:
-            text = rest.rpartition(" (offset")[0]
-            if command == "LC_RPATH":
-                rpaths.append(text)
-            elif command == "LC_ID_DYLIB":
-                own = text
-            elif command.endswith("_DYLIB"):
-                dylibs.append(text)
-    yield own, dylibs, rpaths
-
-
 def check(path):
     with open(path, "rb") as file:
         data = file.read()
@@ -374,7 +404,7 @@ def check(path):
         errors += one.errors
         slices.append(one)
     ours = [(one.id and one.id[0], [dylib[1] for dylib in one.dylibs], one.rpaths) for one in slices]
-    for reader in (as_macholib, as_lief, as_llvm):
+    for reader in (by_macholib, by_lief, by_llvm):
         try:
             theirs = list(reader(path))
         except Exception as error:  # what a reader cannot read is what this program looks for

@@ -26,7 +26,7 @@ def rewrite(path, new_name):
         data = bytearray(file.read())
     changed = 0
     for start in slices(data) if len(data) > 32 else []:
-        count, = struct.unpack_from("<I", data, start + 16)
+        (count,) = struct.unpack_from("<I", data, start + 16)
         at = start + 32
         for _ in range(count):
             cmd, size = struct.unpack_from("<II", data, at)

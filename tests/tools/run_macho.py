@@ -18,109 +18,13 @@ import struct
 import sys
 
 import unicorn
+from macho_image import REEXPORT, UPWARD, WEAK, Failure, Image, sleb, text, uleb
 from unicorn import arm64_const, x86_const
 
 CPUS = {"x86_64": 0x0100_0007, "arm64": 0x0100_000C}
 SYSTEM = ("/usr/lib/", "/System/")
 RETURN, STUBS, STACK = 0x1000, 0x10_0000, 0x7000_0000
 ROOM = STUB_ROOM = STACK_ROOM = 0x10_0000
-LOAD, WEAK, REEXPORT, LAZY, UPWARD = 0xC, 0x8000_0018, 0x8000_001F, 0x20, 0x8000_0023
-
-
-class Failure(Exception):
-    """What dyld would refuse, or the program did wrong."""
-
-
-def uleb(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-        if byte < 0x80:
-            return value, at
-
-
-def sleb(data, at):
-    start = at
-    value, at = uleb(data, at)
-    bits = 7 * (at - start)
-    return value - (1 << bits if data[at - 1] & 0x40 else 0), at
-
-
-def text(data, at):
-    end = data.index(b"\0", at)
-    return data[at:end].decode(), end + 1
-
-
-class Image:
-    """A loaded file."""
-
-    def __init__(self, path, data, parent):
-        self.path, self.data, self.parent = path, data, parent
-        self.dylibs, self.rpaths, self.inits = [], [], []
-        self.segments = []  # all, since opcodes name them by index; __PAGEZERO takes no room
-        self.info = self.trie = self.chained = None
-        self.needs = []  # Image or Stub by ordinal - 1
-        count, = struct.unpack_from("<I", data, 16)
-        at = 32
-        for _ in range(count):
-            cmd, size = struct.unpack_from("<II", data, at)
-            self.command(cmd, at, size)
-            at += size
-        mapped = [(addr, addr + vmsize) for addr, vmsize, *_ in self.segments if vmsize]
-        self.low = min(mapped)[0]
-        self.span = max(end for _, end in mapped) - self.low
-        self.base = 0
-
-    def command(self, cmd, at, size):
-        if cmd in (LOAD, WEAK, REEXPORT, LAZY, UPWARD):
-            offset, = struct.unpack_from("<I", self.data, at + 8)
-            self.dylibs.append((cmd, text(self.data, at + offset)[0]))
-        elif cmd == 0x8000_001C:
-            self.rpaths.append(text(self.data, at + struct.unpack_from("<I", self.data, at + 8)[0])[0])
-        elif cmd & 0x7FFF_FFFF == 0x22:
-            self.info = struct.unpack_from("<10I", self.data, at + 8)
-        elif cmd in (0x8000_0033, 0x8000_0034):
-            place = struct.unpack_from("<II", self.data, at + 8)
-            if cmd == 0x8000_0033:
-                self.trie = place
-            else:
-                self.chained = place
-        elif cmd == 0x19:
-            name = self.data[at + 8 : at + 24].rstrip(b"\0")
-            addr, vmsize, offset, filesize, _, _, sections, _ = struct.unpack_from("<4Q4I", self.data, at + 24)
-            self.segments.append((addr, 0 if name == b"__PAGEZERO" else vmsize, offset, filesize))
-            for n in range(sections):
-                s = at + 72 + 80 * n
-                addr, length = struct.unpack_from("<QQ", self.data, s + 32)
-                kind = self.data[s + 64]
-                if kind in (0x9, 0x16):
-                    self.inits.append((kind, addr, length))
-
-    def address(self, vmaddr):
-        return self.base + vmaddr - self.low
-
-    def exports(self):
-        """Name -> (flags, rest) of the export trie."""
-        offset, size = self.info[8:10] if self.info else self.trie or (0, 0)
-        trie, found, todo = self.data[offset : offset + size], {}, [(0, "", 0)]
-        while todo and size:
-            at, prefix, depth = todo.pop()
-            if depth > 500 or len(found) > 1_000_000:
-                raise Failure(f"{self.path}: the export trie has no end")
-            length, at = uleb(trie, at)
-            if length:
-                flags, after = uleb(trie, at)
-                value, after = uleb(trie, after)
-                found[prefix] = (flags, value, text(trie, after)[0] if flags & 8 else None)
-            at += length
-            children, at = trie[at], at + 1
-            for _ in range(children):
-                edge, at = text(trie, at)
-                child, at = uleb(trie, at)
-                todo.append((child, prefix + edge, depth + 1))
-        return found
 
 
 class Stub:
@@ -136,7 +40,11 @@ class Loader:
         self.arm = options.arch == "arm64"
         self.root, self.executable = options.root, options.executable
         self.images, self.by_path, self.stubs, self.tables = [], {}, {}, {}
-        mode = (unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM) if self.arm else (unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        mode = (
+            (unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+            if self.arm
+            else (unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        )
         self.uc = unicorn.Uc(*mode)
         self.uc.mem_map(RETURN, 0x1000)
         self.uc.mem_map(STUBS, STUB_ROOM)
@@ -382,7 +290,7 @@ class Loader:
         targets = []
         for n in range(count):
             if form == 1:
-                word, = struct.unpack_from("<I", data, imports + 4 * n)
+                (word,) = struct.unpack_from("<I", data, imports + 4 * n)
                 ordinal, weak, name, addend = word & 0xFF, word >> 8 & 1, word >> 9, 0
             elif form == 2:
                 word, addend = struct.unpack_from("<Ii", data, imports + 8 * n)
@@ -394,9 +302,9 @@ class Loader:
             ordinal = ordinal - limit - 1 if ordinal > limit - 15 else ordinal
             symbol = text(data, symbols + name)[0]
             targets.append(self.resolve(image, ordinal, symbol, weak) + addend)
-        segments, = struct.unpack_from("<I", data, starts)
+        (segments,) = struct.unpack_from("<I", data, starts)
         for n in range(segments):
-            offset, = struct.unpack_from("<I", data, starts + 4 + 4 * n)
+            (offset,) = struct.unpack_from("<I", data, starts + 4 + 4 * n)
             if offset:
                 self.fix_segment(image, data, starts + offset, targets)
 
@@ -405,10 +313,10 @@ class Loader:
         if form not in (2, 6):
             raise Failure(f"{image.path}: chained pointers of format {form}")
         for n in range(pages):
-            first, = struct.unpack_from("<H", data, at + 22 + 2 * n)
+            (first,) = struct.unpack_from("<H", data, at + 22 + 2 * n)
             place = image.base + segment + n * page + first
             while first != 0xFFFF:
-                value, = struct.unpack("<Q", self.uc.mem_read(place, 8))
+                (value,) = struct.unpack("<Q", self.uc.mem_read(place, 8))
                 if value >> 63:
                     self.put(place, targets[value & 0xFF_FFFF] + (value >> 24 & 0xFF))
                 else:
@@ -440,19 +348,25 @@ class Loader:
         if self.arm:
             self.uc.reg_write(arm64_const.UC_ARM64_REG_SP, top)
             self.uc.reg_write(arm64_const.UC_ARM64_REG_LR, RETURN)
-            registers, result = [getattr(arm64_const, f"UC_ARM64_REG_X{n}") for n in range(6)], arm64_const.UC_ARM64_REG_X0
+            registers, result = [
+                getattr(arm64_const, f"UC_ARM64_REG_X{n}") for n in range(6)
+            ], arm64_const.UC_ARM64_REG_X0
         else:
             self.put(top - 8, RETURN)
             self.uc.reg_write(x86_const.UC_X86_REG_RSP, top - 8)
             names = ("RDI", "RSI", "RDX", "RCX", "R8", "R9")
-            registers, result = [getattr(x86_const, f"UC_X86_REG_{n}") for n in names], x86_const.UC_X86_REG_RAX
+            registers, result = [
+                getattr(x86_const, f"UC_X86_REG_{n}") for n in names
+            ], x86_const.UC_X86_REG_RAX
         for register, value in zip(registers, arguments):
             self.uc.reg_write(register, value & 0xFFFF_FFFF_FFFF_FFFF)
         try:
             self.uc.emu_start(function, RETURN, count=100_000_000)
         except unicorn.UcError as error:
             pc = self.uc.reg_read(arm64_const.UC_ARM64_REG_PC if self.arm else x86_const.UC_X86_REG_RIP)
-            raise Failure(f"{error} at {pc:#x}; images at {[(hex(i.base), i.path) for i in self.images]}") from None
+            raise Failure(
+                f"{error} at {pc:#x}; images at {[(hex(i.base), i.path) for i in self.images]}"
+            ) from None
         if self.fault:
             raise Failure(self.fault)
         value = self.uc.reg_read(result) & 0xFFFF_FFFF
@@ -460,7 +374,9 @@ class Loader:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--arch", choices=sorted(CPUS), default="arm64")
     parser.add_argument("--root")
     parser.add_argument("--executable")
