@@ -18,7 +18,7 @@ import sys
 import lief
 import pefile
 
-SECURITY, BOUND, LOAD_CONFIG, DEBUG, DELAY = 4, 11, 10, 6, 13
+IMPORT, SECURITY, DEBUG, LOAD_CONFIG, BOUND, DELAY = 1, 4, 6, 10, 11, 13
 FORCE_INTEGRITY = 0x80
 lief.logging.disable()
 
@@ -94,8 +94,14 @@ def symbols(pe):
     return bytes(pe.__data__[at : end + size])
 
 
+def read(path):
+    pe = pefile.PE(path, fast_load=True)
+    pe.parse_data_directories([IMPORT, DEBUG, DELAY])
+    return pe
+
+
 def judge(job):
-    old, new = pefile.PE(job["old"]), pefile.PE(job["new"])
+    old, new = read(job["old"]), read(job["new"])
     renamed = {name.lower(): value for name, value in job["renamed"].items()}
     become = lambda name: renamed.get(name.lower(), name)
 

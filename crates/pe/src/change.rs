@@ -23,6 +23,5 @@ impl Changes {
 
 /// Whether two names are one DLL's to Windows, which compares without case.
 pub fn same_name(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right)
-        || (!left.is_ascii() && left.to_lowercase() == right.to_lowercase())
+    left.eq_ignore_ascii_case(right) || (!left.is_ascii() && left.to_lowercase() == right.to_lowercase())
 }

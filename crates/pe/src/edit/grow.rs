@@ -5,9 +5,10 @@ use std::ops::Range;
 use object::pe;
 use spokeshave_core::{Error, Result};
 
+use super::invalidate;
 use super::moves::Moves;
 use super::write::Writes;
-use crate::image::{Directory, Field, Image, PAGE, SECTOR};
+use crate::image::{Directory, Field, Image, PAGE, SECTOR, Section};
 
 /// The new section's name.
 const NAME: &[u8; 8] = b".dllname";
@@ -34,8 +35,10 @@ pub(super) fn add_section(
     let header = &image.header;
     let (file_alignment, section_alignment) = alignments(image)?;
     if header.number_of_sections >= MAX_SECTIONS {
-        let what = format!("no room for the names of imports: {} sections, and Windows takes {MAX_SECTIONS}",
-            header.number_of_sections);
+        let what = format!(
+            "no room for the names of imports: {} sections, and Windows takes {MAX_SECTIONS}",
+            header.number_of_sections
+        );
         return Err(Error::new(what).offset(header.offset_of(Field::NumberOfSections)).into());
     }
     let end = image.sections.iter().map(|section| section.addresses().end).max().unwrap_or(0);
@@ -49,6 +52,12 @@ pub(super) fn add_section(
     }
     let size = contents.len() as u64;
     let raw_size = size.next_multiple_of(file_alignment);
+
+    if directories(image, rva..rva.saturating_add(raw_size)).next().is_some() {
+        let what =
+            format!("no section can be added: a data directory leads behind the last one, to RVA {rva:#x}");
+        return Err(Error::new(what).offset(header.directory_offset(0)).into());
+    }
 
     let insert_at = image.contents_end();
     let widened = Room::of(image, file_alignment)?;
@@ -97,24 +106,26 @@ pub(super) fn add_section(
 fn alignments(image: &Image<'_>) -> Result<(u64, u64)> {
     let header = &image.header;
     let (file, section) = (u64::from(header.file_alignment), u64::from(header.section_alignment));
-    let fine = file.is_power_of_two()
-        && section.is_power_of_two()
-        && (SECTOR..=MAX_ALIGNMENT).contains(&file)
-        && section >= file.max(PAGE);
-    // A page's bytes must stand at a sector's begin, or adding the new one would move others' contents.
-    let straight = image.sections.iter().all(|section| u64::from(section.pointer_to_raw_data) % SECTOR == 0);
-    if fine && straight {
-        return Ok((file, section));
-    }
-    let what = if fine {
-        "no room for the names of imports: a section's PointerToRawData is no multiple of 0x200".to_owned()
-    } else {
-        format!(
-            "no room for the names of imports: no section can be added with FileAlignment {file:#x} and \
+    let powers = file.is_power_of_two() && section.is_power_of_two();
+    if !powers || !(SECTOR..=MAX_ALIGNMENT).contains(&file) || section < file.max(PAGE) {
+        let what = format!(
+            "no room for the names of imports, and no section can be added with FileAlignment {file:#x} and \
              SectionAlignment {section:#x}"
-        )
+        );
+        return Err(Error::new(what).offset(header.optional_offset()).into());
+    }
+    // The loader takes no others, and rounds a `PointerToRawData` down.
+    let is_crooked = |found: &&Section| {
+        !u64::from(found.pointer_to_raw_data).is_multiple_of(SECTOR)
+            || !u64::from(found.virtual_address).is_multiple_of(section)
     };
-    Err(Error::new(what).offset(header.optional_offset()).into())
+    if let Some(found) = image.sections.iter().find(is_crooked) {
+        let name = found.display_name();
+        let what =
+            format!("no room for the names of imports, and no section can be added: {name} is not aligned");
+        return Err(Error::new(what).offset(found.header).into());
+    }
+    Ok((file, section))
 }
 
 /// Where the new section header goes.
@@ -130,28 +141,29 @@ impl Room {
     fn of(image: &Image<'_>, file_alignment: u64) -> Result<Self> {
         let header = &image.header;
         let end = header.section_table_end();
-        let first = image.sections.iter().map(|section| section.file_range()).filter(|range| !range.is_empty());
+        let first =
+            image.sections.iter().map(|section| section.file_range()).filter(|range| !range.is_empty());
         let first = first.map(|range| range.start).min().unwrap_or(u64::MAX);
         let headers = u64::from(header.size_of_headers).min(first).min(image.bytes.len() as u64);
-        if headers < end {
-            let what = format!("sections begin at {headers:#x}, inside of the section table (up to {end:#x})");
-            return Err(Error::new(what).offset(header.section_table()).into());
-        }
         let limit = image.sections.iter().map(|section| section.virtual_address).min().unwrap_or(u32::MAX);
-        if header.size_of_headers > limit {
-            let what = format!("SizeOfHeaders {:#x} reaches into the first section (RVA {limit:#x})", header.size_of_headers);
+        if u64::from(header.size_of_headers) < end || header.size_of_headers > limit {
+            let what = format!(
+                "SizeOfHeaders {:#x} is not between the section table's end ({end:#x}) and the first section (RVA {limit:#x})",
+                header.size_of_headers
+            );
             return Err(Error::new(what).offset(header.offset_of(Field::SizeOfHeaders)).into());
         }
         let wanted = end..end.saturating_add(HEADER);
         let bound = bound_imports(image).unwrap_or(0..0);
         let is_free = |at: u64| bound.contains(&at) || image.slice(at..at + 1) == Some(&[0]);
-        let directories = directories_in_headers(image);
-        let taken = directories.iter().any(|range| range.start < wanted.end && wanted.start < range.end);
+        let in_headers = || directories(image, 0..limit.into());
+        let taken = in_headers().any(|range| range.start < wanted.end && wanted.start < range.end);
         if wanted.end <= headers && !taken && wanted.clone().all(is_free) {
             return Ok(Room::There);
         }
-        if let Some(range) = directories.iter().find(|range| range.end > end) {
-            let what = "no room for a section header, and the headers can't be widened: a table stands in them";
+        if let Some(range) = in_headers().find(|range| range.end > end) {
+            let what =
+                "no room for a section header, and the headers can't be widened: a table stands in them";
             return Err(Error::new(what).offset(range.start).into());
         }
         let widened = u64::from(header.size_of_headers).saturating_add(file_alignment);
@@ -173,14 +185,12 @@ fn bound_imports(image: &Image<'_>) -> Option<Range<u64>> {
     (range.end <= image.header.size_of_headers.into()).then_some(range)
 }
 
-/// The directories that stand in the headers, other than the bound imports.
-fn directories_in_headers(image: &Image<'_>) -> Vec<Range<u64>> {
-    let header = &image.header;
-    let others = (0..header.directories.len()).filter(|index| {
-        ![pe::IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT, pe::IMAGE_DIRECTORY_ENTRY_SECURITY].contains(index)
-    });
-    let ranges = others.filter_map(|index| Some(range_of(header.directory(index)?)));
-    ranges.filter(|range| range.start < header.size_of_headers.into()).collect()
+/// The addresses of the directories that stay and begin in a range of addresses.
+fn directories(image: &Image<'_>, within: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let directories = image.header.directories.iter().enumerate();
+    let kept =
+        directories.filter(|(index, found)| found.address != 0 && !invalidate::DIRECTORIES.contains(index));
+    kept.map(|(_, directory)| range_of(*directory)).filter(move |range| within.contains(&range.start))
 }
 
 /// A directory's addresses, which in the headers are its file range.

@@ -32,11 +32,13 @@ mod write;
 
 pub(crate) use verify::verify;
 
+use std::ops::Range;
+
 use spokeshave_core::{Edit, Error, Result};
 
 use crate::change::Changes;
 use crate::facts::hybrid;
-use crate::image::{Field, Image};
+use crate::image::{Field, Image, Section};
 use write::Writes;
 
 /// The edits that carry out `changes`, read back and checked: what a backend's `patch` returns.
@@ -66,25 +68,43 @@ pub(crate) fn edit(old: &[u8], changes: &Changes) -> Result<Vec<Edit>> {
     if goal.is_empty() {
         return Ok(Vec::new());
     }
-    refuse(&image)?;
+    refuse(&image, &references)?;
     let mut writes = Writes::default();
     let mut moves = moves::Moves::default();
     place::place(&image, &references, &goal, &mut moves, &mut writes)?;
     invalidate::invalidate(&image, &mut moves, &mut writes)?;
     moves.follow(&image, &mut writes)?;
     let mut edits = writes.into_edits(old)?;
+    references::check(&references, &edits)?;
     if image.header.check_sum != 0 {
         checksum::update(&image, &mut edits)?;
     }
     Ok(edits)
 }
 
-/// Refuses files whose import table is another one in another process.
-fn refuse(image: &Image<'_>) -> Result<()> {
-    let Some(hybrid) = hybrid(image) else { return Ok(()) };
-    let what = format!("is {}, whose imports can't be changed", hybrid.name());
-    Err(Error::new(what)
-        .offset(image.header.offset_of(Field::NumberOfSections))
-        .hint("carry it and what it imports under their own names")
-        .into())
+/// Refuses files whose import table is another one in another process, and tables among the headers, which may move.
+fn refuse(image: &Image<'_>, references: &[references::Reference<'_>]) -> Result<()> {
+    if let Some(hybrid) = hybrid(image) {
+        let what = format!("is {}, whose imports can't be changed", hybrid.name());
+        return Err(Error::new(what)
+            .offset(image.header.offset_of(Field::NumberOfSections))
+            .hint("carry it and what it imports under their own names")
+            .into());
+    }
+    let table_end = image.header.section_table_end();
+    let inside = |range: &Range<u64>| !range.is_empty() && range.start < table_end;
+    if let Some(range) = image.sections.iter().map(Section::file_range).find(inside) {
+        let what = format!("a section begins inside of the headers, which end at {table_end:#x}");
+        return Err(Error::new(what).offset(range.start).into());
+    }
+    let imports = references.iter().flat_map(|reference| [reference.descriptor.start, reference.text.start]);
+    let debug = image.debug_entries().into_iter().map(|entry| entry.pointer_offset);
+    let config = image.load_config().dependent_load_flags.map(|(at, _)| at);
+    let headers = u64::from(image.header.size_of_headers);
+    match imports.chain(debug).chain(config).find(|at| *at < headers) {
+        Some(at) => Err(Error::new("a table of the loader stands in the headers, which an edit may move")
+            .offset(at)
+            .into()),
+        None => Ok(()),
+    }
 }

@@ -31,9 +31,8 @@ impl Moves {
     pub fn moved(&self, offset: u64) -> u64 {
         let before = self.inserted.iter().filter(|(at, _)| *at <= offset);
         let added = before.fold(0, |sum: u64, (_, size)| sum.saturating_add(*size));
-        let taken = self.removed.as_ref().map_or(0, |range| {
-            range.end.min(offset).saturating_sub(range.start)
-        });
+        let taken =
+            self.removed.as_ref().map_or(0, |range| range.end.min(offset).saturating_sub(range.start));
         offset.saturating_add(added).saturating_sub(taken)
     }
 

@@ -6,6 +6,7 @@ use object::pe;
 use spokeshave_core::Result;
 
 use super::grow;
+use super::invalidate;
 use super::moves::Moves;
 use super::references::Reference;
 use super::write::Writes;
@@ -78,22 +79,22 @@ fn over_old<'c>(
 
 /// Whether the headers, the export name or a data directory that holds no names of imported DLLs lie over a range.
 fn is_used_otherwise(image: &Image<'_>, range: &Range<u64>) -> bool {
-    let holds_names = [
-        pe::IMAGE_DIRECTORY_ENTRY_IMPORT,
-        pe::IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT,
-        pe::IMAGE_DIRECTORY_ENTRY_SECURITY,
-        pe::IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT,
-    ];
-    let others = (0..image.header.directories.len()).filter(|index| !holds_names.contains(index));
-    let mut directories = others.filter_map(|index| {
-        let directory = image.header.directory(index)?;
-        let start = image.offset_of(directory.address)?;
-        Some(start..start.saturating_add(directory.size.into()))
-    });
+    let holds_names = [pe::IMAGE_DIRECTORY_ENTRY_IMPORT, pe::IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT];
     let export_name = image.exports().ok().and_then(|exports| exports.name);
     range.start < u64::from(image.header.size_of_headers)
         || export_name.is_some_and(|(_, name)| overlap(&name, range))
-        || directories.any(|directory| overlap(&directory, range))
+        || directories(image)
+            .any(|(index, directory)| !holds_names.contains(&index) && overlap(&directory, range))
+}
+
+/// The data directories that stay, with their file ranges.
+fn directories(image: &Image<'_>) -> impl Iterator<Item = (usize, Range<u64>)> {
+    let kept = (0..image.header.directories.len()).filter(|index| !invalidate::DIRECTORIES.contains(index));
+    kept.filter_map(|index| {
+        let directory = image.header.directory(index)?;
+        let start = image.offset_of(directory.address)?;
+        Some((index, start..start.saturating_add(directory.size.into())))
+    })
 }
 
 /// Puts the names into the zeros at the end of sections; returns their RVAs, or `None` when not all of them fit.
@@ -156,7 +157,8 @@ impl Room {
         let zeros = image.slice(padding.clone())?.iter().all(|byte| *byte == 0);
         let alone = image.sections.iter().filter(|other| overlap(&other.file_range(), &padding)).count() == 1
             && !image.sections.iter().any(|other| other.header != section.header && covers(other, section));
-        let apart = padding.start >= image.header.size_of_headers.into();
+        let apart = padding.start >= image.header.size_of_headers.into()
+            && !directories(image).any(|(_, directory)| overlap(&directory, &padding));
         (zeros && alone && apart && !padding.is_empty()).then_some(Room {
             writable: flags & pe::IMAGE_SCN_MEM_WRITE.0 != 0,
             contents: file.start,

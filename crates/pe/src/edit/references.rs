@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use spokeshave_core::{Error, Result};
+use spokeshave_core::{Edit, Error, Result};
 
 use crate::change::Changes;
 use crate::image::{DelayDescriptor, Image, ImportDescriptor};
@@ -14,6 +14,8 @@ pub(super) struct Reference<'a> {
     pub descriptor: Range<u64>,
     /// Where the field stands in the file.
     pub field: u64,
+    /// Where `TimeDateStamp` stands in the file.
+    pub stamp: u64,
     /// What an RVA gets added to become the field's value: `ImageBase` in delay import descriptors of the first version.
     pub base: u64,
     /// The name.
@@ -49,6 +51,7 @@ pub(super) fn of<'a>(image: &Image<'a>) -> Result<Vec<Reference<'a>>> {
         references.push(Reference {
             descriptor: descriptor.offset..descriptor.offset.saturating_add(ImportDescriptor::SIZE),
             field: descriptor.offset.saturating_add(ImportDescriptor::NAME),
+            stamp: descriptor.offset.saturating_add(ImportDescriptor::TIME_DATE_STAMP),
             base: 0,
             name,
             text,
@@ -60,6 +63,7 @@ pub(super) fn of<'a>(image: &Image<'a>) -> Result<Vec<Reference<'a>>> {
         references.push(Reference {
             descriptor: descriptor.offset..descriptor.offset.saturating_add(DelayDescriptor::SIZE),
             field: descriptor.offset.saturating_add(DelayDescriptor::NAME),
+            stamp: descriptor.offset.saturating_add(DelayDescriptor::TIME_DATE_STAMP),
             base: if descriptor.rva_based { 0 } else { image.header.image_base },
             name,
             text,
@@ -88,3 +92,31 @@ pub(super) fn goal<'c>(references: &[Reference<'_>], changes: &'c Changes) -> Re
 
 /// The longest new name in bytes: what a file name may have on Windows.
 const MAX_NEW_NAME: usize = 255;
+
+/// Checks that the edits change nothing of the import tables but what they should: where tables overlap, one's file
+/// offset may be another's name.
+///
+/// # Errors
+/// When they do.
+pub(super) fn check(references: &[Reference<'_>], edits: &[Edit]) -> Result<()> {
+    for reference in references {
+        let text = reference.text.start..reference.text.end.saturating_add(1);
+        for part in [&text, &reference.descriptor] {
+            let first = edits.partition_point(|edit| edit.range.end < part.start);
+            for edit in
+                edits.get(first..).unwrap_or_default().iter().take_while(|edit| edit.range.start < part.end)
+            {
+                let own = edit.range == reference.text
+                    || edit.range.start == reference.field
+                    || edit.range.start == reference.stamp;
+                let touches =
+                    edit.range.end > part.start || edit.range.is_empty() && edit.range.start > part.start;
+                if touches && !own {
+                    let what = "tables of the file overlap each other";
+                    return Err(Error::new(what).offset(edit.range.start).into());
+                }
+            }
+        }
+    }
+    Ok(())
+}

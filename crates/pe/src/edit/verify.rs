@@ -77,9 +77,11 @@ fn headers(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
     ];
     let mut may_change: Vec<Range<u64>> =
         fields.iter().map(|(field, size)| old.offset_of(*field)..old.offset_of(*field) + size).collect();
-    may_change.extend(invalidate::DIRECTORIES.iter().map(|index| {
-        old.directory_offset(*index)..old.directory_offset(*index) + 8
-    }));
+    may_change.extend(
+        invalidate::DIRECTORIES
+            .iter()
+            .map(|index| old.directory_offset(*index)..old.directory_offset(*index) + 8),
+    );
     same(before, 0..old.pe_offset, after, 0, &[])?;
     same(before, head.clone(), after, head.start, &may_change)?;
     let sum = checksum::of(after.bytes, new.offset_of(Field::CheckSum));
@@ -119,9 +121,14 @@ fn sections(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
     };
     let header = &after.header;
     let Some(new) = added.first() else {
-        let sizes = |header: &Header| (header.size_of_image, header.size_of_headers, header.size_of_initialized_data);
+        let sizes =
+            |header: &Header| (header.size_of_image, header.size_of_headers, header.size_of_initialized_data);
         let same = sizes(header) == sizes(&before.header);
-        return if same { Ok(()) } else { Err(fault("sizes changed without a new section", header.pe_offset)) };
+        return if same {
+            Ok(())
+        } else {
+            Err(fault("sizes changed without a new section", header.pe_offset))
+        };
     };
     let alignment = u64::from(header.section_alignment).max(1);
     let lies_behind = before.sections.iter().all(|section| section.addresses().end <= new.addresses().start);
@@ -142,7 +149,8 @@ fn fits(image: &Image<'_>) -> bool {
     image.header.section_table_end() <= size
         && image.sections.iter().all(|section| {
             let file = section.file_range();
-            u64::from(section.virtual_address) >= size && (file.is_empty() || file.start >= image.header.section_table_end())
+            u64::from(section.virtual_address) >= size
+                && (file.is_empty() || file.start >= image.header.section_table_end())
         })
 }
 
@@ -192,7 +200,14 @@ fn pointers(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
     let symbols = before.header.pointer_to_symbol_table;
     /// One `IMAGE_SYMBOL` in bytes.
     const SYMBOL: u32 = 18;
-    leads(before, symbols, SYMBOL, after, after.header.pointer_to_symbol_table, after.header.offset_of(field))?;
+    leads(
+        before,
+        symbols,
+        SYMBOL,
+        after,
+        after.header.pointer_to_symbol_table,
+        after.header.offset_of(field),
+    )?;
     let entries = before.debug_entries();
     let counterparts = after.debug_entries();
     for (entry, new) in entries.iter().zip(&counterparts) {
@@ -207,15 +222,17 @@ fn pointers(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
 /// Checks that an old file offset became the right new one, which stands at `at`.
 fn leads(before: &Image<'_>, old: u32, size: u32, after: &Image<'_>, new: u32, at: u64) -> Result<()> {
     let (old, new) = (u64::from(old), u64::from(new));
-    let widened = u64::from(after.header.size_of_headers).saturating_sub(before.header.size_of_headers.into());
+    let widened =
+        u64::from(after.header.size_of_headers).saturating_sub(before.header.size_of_headers.into());
     let right = if old < before.header.section_table_end() {
         new == old
     } else if old < before.contents_end() {
         new == old.saturating_add(widened)
     } else {
-        // As much of it as stands before the certificate table, if it does.
-        let end = before.bytes.len() as u64;
-        let end = before.certificates().map_or(end, |range| if range.start > old { range.start } else { end });
+        // As much of it as stands before the certificate table, if it does; what led into that leads nowhere.
+        let size_of_file = before.bytes.len() as u64;
+        let certificates = before.certificates().filter(|range| old < range.end);
+        let end = certificates.map_or(size_of_file, |range| range.start.max(old));
         let size = end.min(old.saturating_add(size.into())).saturating_sub(old);
         before.slice(old..old.saturating_add(size)) == after.slice(new..new.saturating_add(size))
     };

@@ -25,8 +25,10 @@ impl Image<'_> {
         let table: Option<(u64, &[pe::ImageDebugDirectory])> = (|| {
             let directory = self.header.directory(pe::IMAGE_DIRECTORY_ENTRY_DEBUG)?;
             let room = self.room_at(directory.address)?;
-            let size = u64::from(directory.size).min(room.end.saturating_sub(room.start));
-            Some((room.start, records(self.bytes, room.start, size / entry, "debug directory").ok()?))
+            let size = u64::from(directory.size);
+            let whole = size.is_multiple_of(entry) && size <= room.end.saturating_sub(room.start);
+            let count = if whole { size / entry } else { 0 };
+            Some((room.start, records(self.bytes, room.start, count, "debug directory").ok()?))
         })();
         let Some((start, table)) = table else { return Vec::new() };
         let pointer = offset_of!(pe::ImageDebugDirectory, pointer_to_raw_data) as u64;

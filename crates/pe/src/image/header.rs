@@ -86,15 +86,20 @@ impl Header {
         let pe_offset = u64::from(dos.e_lfanew.get(LE));
         let signature: &object::U32<LE> = record(bytes, pe_offset, "PE signature")?;
         if signature.get(LE) != pe::IMAGE_NT_SIGNATURE {
-            let what = "not a PE file: no PE signature where e_lfanew leads (a DOS or 16-bit Windows program?)";
+            let what =
+                "not a PE file: no PE signature where e_lfanew leads (a DOS or 16-bit Windows program?)";
             return Err(Error::new(what).offset(pe_offset).into());
         }
         let coff: &pe::ImageFileHeader = record(bytes, pe_offset + SIGNATURE, "IMAGE_FILE_HEADER")?;
         let at = pe_offset + SIGNATURE + pe::IMAGE_SIZEOF_FILE_HEADER as u64;
         let magic: &object::U16<LE> = record(bytes, at, "IMAGE_OPTIONAL_HEADER")?;
         let mut header = match magic.get(LE) {
-            pe::IMAGE_NT_OPTIONAL_HDR32_MAGIC => Self::optional::<pe::ImageOptionalHeader32>(bytes, at, coff)?,
-            pe::IMAGE_NT_OPTIONAL_HDR64_MAGIC => Self::optional::<pe::ImageOptionalHeader64>(bytes, at, coff)?,
+            pe::IMAGE_NT_OPTIONAL_HDR32_MAGIC => {
+                Self::optional::<pe::ImageOptionalHeader32>(bytes, at, coff)?
+            }
+            pe::IMAGE_NT_OPTIONAL_HDR64_MAGIC => {
+                Self::optional::<pe::ImageOptionalHeader64>(bytes, at, coff)?
+            }
             other => {
                 let what = format!("unknown Magic of the optional header: {other:#x}");
                 return Err(Error::new(what).offset(at).into());
@@ -109,10 +114,12 @@ impl Header {
     fn optional<H: pe_header::Optional>(bytes: &[u8], at: u64, coff: &pe::ImageFileHeader) -> Result<Self> {
         let raw: &H = record(bytes, at, "IMAGE_OPTIONAL_HEADER")?;
         let size_of_optional_header = coff.size_of_optional_header.get(LE);
-        let room = u64::from(size_of_optional_header).checked_sub(size_of::<H>() as u64).ok_or_else(|| {
-            let what = format!("SizeOfOptionalHeader {size_of_optional_header:#x} is too small for its Magic");
-            Error::new(what).offset(at)
-        })?;
+        let room =
+            u64::from(size_of_optional_header).checked_sub(size_of::<H>() as u64).ok_or_else(|| {
+                let what =
+                    format!("SizeOfOptionalHeader {size_of_optional_header:#x} is too small for its Magic");
+                Error::new(what).offset(at)
+            })?;
         let entry = size_of::<pe::ImageDataDirectory>() as u64;
         let count = u64::from(raw.number_of_rva_and_sizes())
             .min(room / entry)
@@ -148,8 +155,7 @@ impl Header {
         } else {
             size_of::<pe::ImageOptionalHeader32>()
         };
-        self.optional_offset()
-            .saturating_add((fixed + index * size_of::<pe::ImageDataDirectory>()) as u64)
+        self.optional_offset().saturating_add((fixed + index * size_of::<pe::ImageDataDirectory>()) as u64)
     }
 
     /// Where the optional header stands in the file.

@@ -91,9 +91,9 @@ impl<'a> Image<'a> {
     /// When nothing is mapped there, or it is no text: no file name holds control characters, and a terminal would
     /// obey them.
     pub fn name_at(&self, rva: u32, what: &str) -> Result<(&'a str, Range<u64>)> {
-        let room = self
-            .room_at(rva)
-            .ok_or_else(|| Error::new(format!("{what} at RVA {rva:#x} lies outside of the file's sections")))?;
+        let room = self.room_at(rva).ok_or_else(|| {
+            Error::new(format!("{what} at RVA {rva:#x} lies outside of the file's sections"))
+        })?;
         let fault = |why: &str| Error::new(format!("{what} {why}")).offset(room.start);
         let bytes = self.slice(room.clone()).unwrap_or_default();
         let bytes = bytes.get(..MAX_NAME).unwrap_or(bytes);

@@ -38,7 +38,10 @@ const TOOLCHAINS: [Toolchain; 5] = [
         command: &["python", "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", "-s"],
         runs: true,
     },
-    Toolchain { command: &["python", "-m", "ziglang", "cc", "-target", "x86-windows-gnu", "-s"], runs: false },
+    Toolchain {
+        command: &["python", "-m", "ziglang", "cc", "-target", "x86-windows-gnu", "-s"],
+        runs: false,
+    },
     Toolchain {
         command: &["python", "-m", "ziglang", "cc", "-target", "aarch64-windows-gnu", "-s"],
         runs: false,

@@ -28,11 +28,9 @@ fn renamed_libraries_are_found_by_the_loader() {
 fn no_change_is_no_edit() {
     let bench = Bench::new();
     let program = bench.trio(MINGW).program;
-    for changes in [
-        renames(&[]),
-        renames(&[("absent.dll", "other.dll")]),
-        renames(&[("answer.dll", "answer.dll")]),
-    ] {
+    for changes in
+        [renames(&[]), renames(&[("absent.dll", "other.dll")]), renames(&[("answer.dll", "answer.dll")])]
+    {
         assert_eq!(super::super::patch(&program, &changes).unwrap(), []);
     }
 }
