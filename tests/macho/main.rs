@@ -4,5 +4,6 @@
 mod chain;
 mod kit;
 mod names;
+mod outputs;
 mod slices;
 mod tags;

@@ -63,7 +63,7 @@ fn a_package_is_for_what_its_tags_say() {
     let fat = Arc::new(file(&[slice(Arch::X86_64, PLATFORM_MACOS), slice(Arch::ARM64, PLATFORM_MACOS)]));
     let for_intel = |target: Target| target.machines.into_iter().collect::<Vec<_>>() == [Machine::X86_64];
     let claimed = claims(&["macosx_11_0_arm64"]);
-    assert!(for_intel(Target::decide(&claimed, Some("macosx_11_0_x86_64"), &[fat.clone()])));
+    assert!(for_intel(Target::decide(&claimed, Some("macosx_11_0_x86_64"), std::slice::from_ref(&fat))));
     assert!(for_intel(Target::decide(
         &claims(&["macosx_11_0_universal2"]),
         None,

@@ -33,18 +33,15 @@ fn tags(claimed: &[&str], list: &[(&str, Machine, &str)]) -> Vec<String> {
 
 #[test]
 fn one_tag_for_two_machines_where_it_says_the_same() {
-    let cases: [(&[(Machine, &str)], &[&str]); 7] = [
-        (&[(X86_64, "10.9"), (Arm64, "11.0")], &["macosx_10_9_universal2"]),
-        (&[(X86_64, "12.0"), (Arm64, "12.3")], &["macosx_12_0_universal2"]),
-        (&[(X86_64, "10.9"), (Arm64, "12.0")], &["macosx_10_9_x86_64", "macosx_12_0_arm64"]),
-        (&[(X86_64, "12.0"), (Arm64, "11.0")], &["macosx_12_0_x86_64", "macosx_11_0_arm64"]),
-        (&[(X86_64, "10.6"), (I386, "10.6")], &["macosx_10_6_intel"]),
-        (&[(Arm64, "11.3")], &["macosx_11_0_arm64"]),
-        (&[(X86_64, "10.13")], &["macosx_10_13_x86_64"]),
-    ];
-    for (versions, expected) in cases {
-        assert_eq!(pack(&versions.iter().map(|(m, text)| (*m, v(text))).collect()), expected);
-    }
+    let packed =
+        |versions: &[(Machine, &str)]| pack(&versions.iter().map(|(m, text)| (*m, v(text))).collect());
+    assert_eq!(packed(&[(X86_64, "10.9"), (Arm64, "11.0")]), ["macosx_10_9_universal2"]);
+    assert_eq!(packed(&[(X86_64, "12.0"), (Arm64, "12.3")]), ["macosx_12_0_universal2"]);
+    assert_eq!(packed(&[(X86_64, "10.9"), (Arm64, "12.0")]), ["macosx_10_9_x86_64", "macosx_12_0_arm64"]);
+    assert_eq!(packed(&[(X86_64, "12.0"), (Arm64, "11.0")]), ["macosx_12_0_x86_64", "macosx_11_0_arm64"]);
+    assert_eq!(packed(&[(X86_64, "10.6"), (I386, "10.6")]), ["macosx_10_6_intel"]);
+    assert_eq!(packed(&[(Arm64, "11.3")]), ["macosx_11_0_arm64"]);
+    assert_eq!(packed(&[(X86_64, "10.13")]), ["macosx_10_13_x86_64"]);
 }
 
 #[test]
