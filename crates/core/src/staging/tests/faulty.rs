@@ -41,8 +41,12 @@ pub struct Faulty {
     state: Mutex<State>,
 }
 
+/// What a build does, once.
+pub type Meanwhile = fn(&Path);
+
 #[derive(Debug, Default)]
 struct State {
+    meanwhile: Option<(&'static str, Meanwhile, PathBuf)>,
     calls: Vec<&'static str>,
     next: Option<(usize, Fault)>,
     fired: bool,
@@ -58,6 +62,11 @@ impl Faulty {
     pub fn fault(&self, calls: usize, fault: Fault) {
         let mut state = self.state.lock().unwrap();
         state.next = Some((state.calls.len() + calls, fault));
+    }
+
+    /// Lets a build do something with a path right before the next call of this name.
+    pub fn meanwhile(&self, call: &'static str, does: Meanwhile, with: PathBuf) {
+        self.state.lock().unwrap().meanwhile = Some((call, does, with));
     }
 
     /// As SIGKILL does.
@@ -83,6 +92,9 @@ impl Faulty {
         let mut state = self.state.lock().unwrap();
         if state.dead {
             return Err(io::Error::from_raw_os_error(EIO));
+        }
+        if let Some((_, does, with)) = state.meanwhile.take_if(|(name, ..)| *name == call) {
+            does(&with);
         }
         let index = state.calls.len();
         state.calls.push(call);

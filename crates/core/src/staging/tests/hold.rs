@@ -99,6 +99,47 @@ fn a_copy_is_written_once_and_becomes_the_file() {
 }
 
 #[test]
+fn a_build_that_replaces_an_origin_while_it_is_staged_is_seen() {
+    let replace = |path: &std::path::Path| {
+        fs_err::write(path.with_file_name("new"), "new").unwrap();
+        fs_err::rename(path.with_file_name("new"), path).unwrap();
+    };
+    let write = |path: &std::path::Path| fs_err::write(path, "new").unwrap();
+    let links = World { links: true, ..WORLD };
+    let copies = World { links: false, ..WORLD };
+    let reflinks = World { reflinks: true, ..WORLD };
+    for (world, call, does) in [
+        (links, "link", replace as super::faulty::Meanwhile),
+        (links, "link", write),
+        (copies, "copy", write),
+        (reflinks, "reflink", write),
+    ] {
+        let place = Place::new();
+        let faulty = Arc::new(Faulty::new(world));
+        faulty.meanwhile(call, does, place.path("target/app"));
+        let fs = Arc::clone(&faulty) as Arc<dyn Fs>;
+        let staged = stage_on(&fs, &[place.path("target/app")], &place.path("dist"), &Silent).unwrap();
+        assert_eq!(&*staged[0].source().open().unwrap(), b"new", "{call}");
+        staged[0].check("since it was staged").unwrap();
+        drop(staged);
+        assert!(!place.path("target/.spokeshave").exists());
+    }
+}
+
+#[test]
+fn a_source_that_is_kept_holds_no_lock() {
+    let place = Place::new();
+    let fs = Arc::new(Faulty::new(WORLD)) as Arc<dyn Fs>;
+    let stage = || stage_on(&fs, &[place.path("target/app")], &place.path("out"), &Silent);
+    let staged = stage().unwrap().pop().unwrap();
+    let source = staged.source();
+    assert!(stage().is_err());
+    assert_eq!(staged.deliver(&place.path("out")).unwrap().finalize(), Vec::<String>::new());
+    assert_eq!(stage().unwrap().len(), 1);
+    assert_eq!(source.size(), 8);
+}
+
+#[test]
 fn a_copy_is_made_at_a_side_that_is_not_there_yet() {
     for nameless in [true, false] {
         let place = Place::new();
