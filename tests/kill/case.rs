@@ -19,6 +19,9 @@ pub enum Place {
     ReadOnly,
     /// One origin is a mount point: no link leads out of it, though its directory can be written to.
     MountPoint,
+    /// The origins are in the lower layer of an overlay, as in a container: a link would make it copy them up, which
+    /// changes their inodes.
+    LowerLayer,
 }
 
 /// What is made.

@@ -17,11 +17,12 @@ use crate::kills::kill_everywhere;
 
 const LINKED: Case = Case::new(Place::Linked, Door::Bundle);
 
-const OTHERS: [Case; 10] = [
+const OTHERS: [Case; 11] = [
     Case::new(Place::Mirrored, Door::Bundle),
     Case::new(Place::OtherDevice, Door::Bundle),
     Case::new(Place::ReadOnly, Door::Bundle),
     Case::new(Place::MountPoint, Door::Bundle),
+    Case::new(Place::LowerLayer, Door::Bundle),
     Case::new(Place::Linked, Door::Replace),
     Case::new(Place::Mirrored, Door::Replace),
     Case::new(Place::Linked, Door::Editable),

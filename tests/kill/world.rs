@@ -12,7 +12,7 @@ use spokeshave_testkit::{Bench, Cc, Dynamic, Libs, Outcome, run};
 use crate::case::{Case, Door, Place};
 
 pub struct World {
-    _mounted: Option<Mounted>,
+    _mounted: Vec<Mounted>,
     bench: Bench,
     root: PathBuf,
     case: Case,
@@ -41,11 +41,12 @@ impl World {
         let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
         let root = bench.dir().canonicalize().unwrap().join("root");
         let target = root.join("target/release");
-        let mut mounted = match place {
-            Place::Mirrored => Some(mounts::xfs(&root)),
-            Place::OtherDevice => Some(mounts::tmpfs(&root.join("target"), "size=64m")),
-            Place::Linked | Place::ReadOnly | Place::MountPoint => None,
-        };
+        let mut mounted = Vec::new();
+        match place {
+            Place::Mirrored => mounted.push(mounts::xfs(&root)),
+            Place::OtherDevice => mounted.push(mounts::tmpfs(&root.join("target"), "size=64m")),
+            _ => {}
+        }
         for dir in ["lib", "out", "tmp", "target/release/deps"] {
             fs_err::create_dir_all(root.join(dir)).unwrap();
         }
@@ -64,9 +65,12 @@ impl World {
             }
         }
         match place {
-            Place::ReadOnly => mounted = Some(mounts::read_only(&root.join("target"))),
-            Place::MountPoint => mounted = Some(mounts::itself(&target.join("app"))),
-            Place::Linked | Place::Mirrored | Place::OtherDevice => {}
+            Place::ReadOnly => mounted.push(mounts::read_only(&root.join("target"))),
+            Place::MountPoint => mounted.push(mounts::itself(&target.join("app"))),
+            Place::LowerLayer => {
+                mounted.extend(mounts::lower_layer(&root.join("target"), &bench.dir().join("layers")));
+            }
+            _ => {}
         }
 
         let mut world = World {
@@ -267,7 +271,7 @@ impl World {
         let expected = match self.case.place {
             // Were this on a file system with reflinks, `Linked` would not be seen: set TMPDIR to another one.
             Place::Linked | Place::OtherDevice => ["linked", "linked"],
-            Place::Mirrored | Place::ReadOnly => ["mirrored", "mirrored"],
+            Place::Mirrored | Place::ReadOnly | Place::LowerLayer => ["mirrored", "mirrored"],
             Place::MountPoint => ["mirrored", "linked"],
         };
         assert_eq!(holds, BTreeMap::from([("app", expected[0]), ("tool", expected[1])]), "{report:#}");

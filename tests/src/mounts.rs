@@ -80,3 +80,18 @@ pub fn read_only(at: &Path) -> Mounted {
 pub fn itself(at: &Path) -> Mounted {
     mount(&["--bind", at.to_str().unwrap()], at)
 }
+
+/// Makes what stands at `at` the lower layer of an overlay, as an earlier step of a container image's build leaves it;
+/// `scratch` gets the upper one.
+#[track_caller]
+#[must_use]
+pub fn lower_layer(at: &Path, scratch: &Path) -> [Mounted; 2] {
+    // Not in the file system of `scratch`, which may be an overlay itself.
+    let below = tmpfs(scratch, "size=64m");
+    let [upper, work] = ["upper", "work"].map(|name| scratch.join(name));
+    for dir in [&upper, &work] {
+        fs_err::create_dir_all(dir).unwrap();
+    }
+    let layers = format!("lowerdir={},upperdir={},workdir={}", at.display(), upper.display(), work.display());
+    [mount(&["-t", "overlay", "-o", &layers, "overlay"], at), below]
+}
