@@ -46,7 +46,7 @@ fn check(image: &Image<'_>, facts: &Slice, goal: &Goal<'_>) -> Result<()> {
     if let Some(name) = goal.new_names().find(|name| name.is_empty() || name.contains(char::is_control)) {
         return Err(Error::new(format!("{name:?} is no name of a library or search path")).into());
     }
-    let end = image.commands.last().map_or(image.header.size(), Command::end);
+    let end = image.commands.last().map_or(image.header.size(), |command| command.end());
     if end != image.header.commands_end() {
         let what = format!("{arch}: the load commands end before sizeofcmds says so");
         return Err(image.view.fault(end, what).into());

@@ -3,7 +3,7 @@
 use spokeshave_core::{Edit, Error, Result};
 
 use super::slice::NewSlice;
-use crate::image::{Fat, FatArch, File};
+use crate::image::{Binary, Fat, FatArch};
 
 /// The largest `align` that slices are moved by: `lipo` allows 15 at most.
 const MAX_ALIGN: u32 = 15;
@@ -12,7 +12,7 @@ const MAX_ALIGN: u32 = 15;
 ///
 /// # Errors
 /// When slices can't move: something lies between them, or 32 bits do not hold their places.
-pub(super) fn edits(file: &File<'_>, slices: Vec<Option<NewSlice>>) -> Result<Vec<Edit>> {
+pub(super) fn edits(file: &Binary<'_>, slices: Vec<Option<NewSlice>>) -> Result<Vec<Edit>> {
     let mut edits = Vec::new();
     let Some(fat) = &file.fat else {
         slices.into_iter().flatten().for_each(|slice| push(&mut edits, 0, slice));
@@ -54,7 +54,7 @@ fn aligned(fat: &Fat, index: usize, arch: &FatArch, end: u64) -> Result<u64> {
 }
 
 /// The bytes between two slices get another size; they are zeros.
-fn gap(file: &File<'_>, old: std::ops::Range<u64>, size: u64) -> Result<Edit> {
+fn gap(file: &Binary<'_>, old: std::ops::Range<u64>, size: u64) -> Result<Edit> {
     let bytes = file.bytes.get(old.start as usize..old.end as usize).unwrap_or_default();
     if bytes.iter().any(|byte| *byte != 0) {
         let what = "a slice would have to grow over bytes that belong to no slice and are not zero";

@@ -27,7 +27,7 @@ use spokeshave_core::{Edit, Error, Result, apply};
 
 use crate::change::Changes;
 use crate::facts::{MachoFacts, Slice};
-use crate::image::{Content, File};
+use crate::image::{Binary, Content};
 
 /// The edits that carry out `changes`, read back and checked: what a backend's `patch` returns.
 ///
@@ -48,7 +48,7 @@ fn edit(old: &[u8], changes: &Changes) -> Result<Vec<Edit>> {
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let file = File::parse(old)?;
+    let file = Binary::parse(old)?;
     let facts = MachoFacts::of(&file)?;
     if changes.slices.len() != file.slices.len() {
         let (asked, slices) = (changes.slices.len(), file.slices.len());

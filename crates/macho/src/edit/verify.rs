@@ -10,7 +10,7 @@ use spokeshave_core::{Error, Result};
 use super::goal::Goal;
 use crate::change::{Changes, SliceChanges};
 use crate::facts::{MachoFacts, Slice};
-use crate::image::{Command, Content, Fat, File, Header, Image, LINKEDIT, dylib_kind};
+use crate::image::{Binary, Command, Content, Fat, Header, Image, LINKEDIT, dylib_kind};
 use crate::sign;
 
 /// Checks that `new` is `old` with `changes` and nothing else: names and search paths, every other load command, every
@@ -20,9 +20,9 @@ use crate::sign;
 /// When it is not.
 pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
     let back = |error: anyhow::Error| error.context("the changed file can't be read back");
-    let (before, after) = (File::parse(old)?, File::parse(new).map_err(back)?);
+    let (before, after) = (Binary::parse(old)?, Binary::parse(new).map_err(back)?);
     let (was, is) = (MachoFacts::of(&before)?, MachoFacts::of(&after).map_err(back)?);
-    let identity = |file: &File<'_>| {
+    let identity = |file: &Binary<'_>| {
         let arches = |fat: &Fat| fat.arches.iter().map(|arch| (arch.arch, arch.align)).collect::<Vec<_>>();
         file.fat.as_ref().map(|fat| (fat.is_64, arches(fat)))
     };
@@ -75,7 +75,7 @@ fn commands(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
     if !same(0..counts.start) || !same(counts.end..before.header.size()) {
         return Err(fault("the header changed", at));
     }
-    if after.commands.last().map(Command::end) != Some(after.header.commands_end()) {
+    if after.commands.last().map(|command| command.end()) != Some(after.header.commands_end()) {
         return Err(fault("the load commands end before sizeofcmds says so", at));
     }
     if kept_parts(before)? != kept_parts(after)? {
@@ -197,7 +197,7 @@ impl Parts {
 }
 
 /// Outside of the slices there is what there was; only gaps may have another size.
-fn between(before: &File<'_>, after: &File<'_>) -> Result<()> {
+fn between(before: &Binary<'_>, after: &Binary<'_>) -> Result<()> {
     let (Some(was), Some(is)) = (&before.fat, &after.fat) else { return Ok(()) };
     if was.by_offset() != is.by_offset() {
         return Err(fault("the slices changed their order", 0));

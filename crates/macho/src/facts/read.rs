@@ -7,7 +7,7 @@ use object::macho;
 use spokeshave_core::Result;
 
 use super::{CommandLayout, Dylib, MachoFacts, MinOs, NameSlot, SignatureFacts, Slice};
-use crate::image::{Command, Content, File, Image, dylib_kind};
+use crate::image::{Binary, Command, Content, Image, dylib_kind};
 use crate::sign::{Signature, Signing};
 
 impl MachoFacts {
@@ -16,17 +16,17 @@ impl MachoFacts {
     /// # Errors
     /// When the bytes are no Mach-O file, or a table reaches out of its slice; the error names the offset.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        Self::of(&File::parse(bytes)?)
+        Self::of(&Binary::parse(bytes)?)
     }
 
-    pub(crate) fn of(file: &File<'_>) -> Result<Self> {
+    pub(crate) fn of(file: &Binary<'_>) -> Result<Self> {
         let slices = file.slices.iter().map(slice).collect::<Result<_>>()?;
         Ok(MachoFacts { fat: file.fat.is_some(), slices, inert: inert(file) })
     }
 }
 
 /// Why no loader loads it: a reason of the first slice that has one, when all have.
-fn inert(file: &File<'_>) -> Option<&'static str> {
+fn inert(file: &Binary<'_>) -> Option<&'static str> {
     let mut first = None;
     for slice in &file.slices {
         let why = match slice {

@@ -36,7 +36,7 @@ pub(crate) fn recognizes(head: &[u8]) -> bool {
 
 /// A file: its slices, and the fat header if it has one.
 #[derive(Debug, Clone)]
-pub(crate) struct File<'a> {
+pub(crate) struct Binary<'a> {
     /// The whole file.
     pub bytes: &'a [u8],
     /// The fat header.
@@ -54,7 +54,7 @@ pub(crate) enum Content<'a> {
     Other(View<'a>, Arch),
 }
 
-impl<'a> File<'a> {
+impl<'a> Binary<'a> {
     /// Reads the headers, load commands and segments of all slices.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl<'a> File<'a> {
         let whole = View { bytes, base: 0 };
         if !Fat::recognizes(bytes) {
             let image = Image::parse(whole)?;
-            return Ok(File { bytes, fat: None, slices: vec![Content::Image(image)] });
+            return Ok(Binary { bytes, fat: None, slices: vec![Content::Image(image)] });
         }
         let fat = Fat::read(&whole)?;
         let read = |arch: &FatArch| {
@@ -80,7 +80,7 @@ impl<'a> File<'a> {
             Ok(Content::Image(image))
         };
         let slices = fat.arches.iter().map(read).collect::<Result<_>>()?;
-        Ok(File { bytes, fat: Some(fat), slices })
+        Ok(Binary { bytes, fat: Some(fat), slices })
     }
 }
 
