@@ -82,6 +82,9 @@ impl Fs for Real {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if links_copy(from)? {
+            return Err(unsupported());
+        }
         std::fs::hard_link(from, to)
     }
 
@@ -198,6 +201,19 @@ impl Fs for Real {
     fn exchange(&self, _a: &Path, _b: &Path) -> io::Result<()> {
         Err(unsupported())
     }
+}
+
+/// Whether a link may copy the file: an overlay first copies what lies in a lower layer (as in a container image) to the
+/// upper one, which gives it another inode and takes it from its other names.
+#[cfg(target_os = "linux")]
+fn links_copy(file: &Path) -> io::Result<bool> {
+    // `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
+    Ok(rustix::fs::statfs(file)?.f_type == 0x794c_7630)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn links_copy(_file: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(unix)]
