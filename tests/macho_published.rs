@@ -115,20 +115,26 @@ fn assert_same(file: &str, published: &MachoSlice, repaired: &MachoSlice) {
     assert_eq!(published.signature.is_some(), repaired.signature.is_some(), "{file}");
 }
 
-/// Moves the carried libraries of a published wheel out and repairs it.
+/// A published wheel without its carried libraries, which are below `root` of the scratch directory.
 #[track_caller]
-fn comes_back(name: &str, functions: &[Function]) {
-    let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
-    let published = macos_wheel(name);
+fn taken_apart(bench: &Bench, name: &str) -> PathBuf {
     let (tree, root) = (bench.path("tree"), bench.path("root"));
-    run("cp", ["-r", published.to_str().unwrap(), tree.to_str().unwrap()]);
+    run("cp", ["-r", macos_wheel(name).to_str().unwrap(), tree.to_str().unwrap()]);
     let tool = |name: &str| format!("{TOOLS}/{name}");
     let moved = run(python(), [&tool("macho_carry_out.py"), tree.to_str().unwrap(), root.to_str().unwrap()]);
     assert_ne!(moved, "0\n");
     let bare = bench.path(&format!("{name}.whl"));
     run(python(), [&tool("wheeltool.py"), "pack", tree.to_str().unwrap(), bare.to_str().unwrap()]);
+    bare
+}
 
-    let wheel = bench.repair(&["--sysroot", root.to_str().unwrap()], &bare);
+/// Moves the carried libraries of a published wheel out and repairs it.
+#[track_caller]
+fn comes_back(name: &str, functions: &[Function]) {
+    let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
+    let published = macos_wheel(name);
+    let bare = taken_apart(&bench, name);
+    let wheel = bench.repair(&["--sysroot", "root"], &bare);
     assert_eq!(wheel.name(), name);
     let (expected, found) = (binaries(&published), binaries(&wheel.root().canonicalize().unwrap()));
     assert_eq!(Vec::from_iter(expected.keys()), Vec::from_iter(found.keys()));
@@ -201,6 +207,22 @@ fn pyzmq_universal2() {
     let sodium = ["x86_64", "arm64"]
         .map(|arch| function(arch, "libsodium.26.dylib", "sodium_library_version_major", 26, 1));
     comes_back("pyzmq-27.3.0-cp312-abi3-macosx_10_15_universal2", &sodium);
+}
+
+/// The flags stand in the code directory, at 12.
+#[test]
+fn what_a_signature_loses_is_told() {
+    let bench = Bench::new(env!("CARGO_BIN_EXE_spokeshave"));
+    let bare = taken_apart(&bench, "pyzmq-27.3.0-cp312-abi3-macosx_10_15_universal2");
+    let library = bench.path("root/opt/lib/libsodium.26.dylib");
+    let mut bytes = fs_err::read(&library).unwrap();
+    let magic = [0xfa, 0xde, 0x0c, 0x02];
+    let directories: Vec<usize> = (0..bytes.len() - 16).filter(|at| bytes[*at..*at + 4] == magic).collect();
+    let hardened_runtime = 0x1_0000_u32.to_be_bytes();
+    directories.iter().for_each(|at| bytes[at + 12..at + 16].copy_from_slice(&hardened_runtime));
+    fs_err::write(&library, bytes).unwrap();
+    let outcome = bench.spokeshave(["repair", "--sysroot", "root", "-w", "out", bare.to_str().unwrap()]);
+    outcome.exits(0).complains(&["libsodium.26.dylib changes and is signed ad hoc", "the hardened runtime"]);
 }
 
 #[test]
