@@ -1,7 +1,8 @@
 //! A run that dies or is refused something, at any file-system call of it: the origins stay clean, the deliverable is
 //! whole or not there, and the next run leaves nothing behind.
 //!
-//! Always: every point of a bundle that is linked, a sample of the others. With `--run-ignored`: every point of all.
+//! Always: every point of a bundle that is linked, a sample of the others. With `tests/run --long`: every point of all,
+//! about 2900 kills and 12 000 faults.
 
 mod case;
 mod faults;
