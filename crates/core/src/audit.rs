@@ -120,6 +120,10 @@ pub struct Library {
     pub role: Role,
     /// The `--include` that asked for it: index into [`crate::Options::include`].
     pub included: Option<usize>,
+    /// Whether it is carried under the name by which it is asked for, whatever the options say.
+    pub keep_name: bool,
+    /// The version that it says of itself.
+    pub version: Option<String>,
     /// Other builds of it for better processors, which stay behind.
     pub variants: Vec<Location>,
     /// What was found out about it.

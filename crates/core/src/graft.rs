@@ -1,12 +1,12 @@
 //! External libraries as they will be carried: hashed names, one copy per file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::parallel::parallel_map;
-use crate::{Audit, ByteSource, Error, Library, Options, PackagePath, Result, Role, Target};
+use crate::{About, Audit, ByteSource, Error, Library, NameHash, Options, PackagePath, Result, Role, Target};
 
 /// An external library as it will be carried.
 #[derive(Clone)]
@@ -34,31 +34,39 @@ pub struct GraftedLib {
     pub mode: u32,
 }
 
-/// Names the external libraries of `audit` for the directory `libs_dir`, in the order of the audit.
-///
-/// `before` is the part of a file name that the hash stands before (`.so`).
+/// Names the external libraries of `audit` for the directory `libs_dir`, in the order of the audit, as the format that
+/// `about` tells of wants them.
 ///
 /// # Errors
 /// When a library can't be read, or two libraries with other bytes would get one name.
 pub fn graft(
     audit: &Audit,
     libs_dir: &PackagePath,
-    before: &str,
+    about: &About,
     options: &Options,
     jobs: usize,
 ) -> Result<Vec<GraftedLib>> {
     let external: Vec<(usize, &Library)> = audit.external().collect();
-    let hashes = parallel_map(jobs, &external, |(_, lib)| -> Result<[u8; 32]> {
+    let read = parallel_map(jobs, &external, |(_, lib)| -> Result<[u8; 32]> {
         Ok(Sha256::digest(&*lib.source.open()?).into())
     });
+    let mut hashes: BTreeMap<usize, [u8; 32]> = BTreeMap::new();
+    for ((index, _), sha256) in external.iter().zip(read) {
+        hashes.insert(*index, sha256?);
+    }
 
     let mut grafted: Vec<GraftedLib> = Vec::new();
     let mut by_path: BTreeMap<PackagePath, usize> = BTreeMap::new();
-    for ((index, lib), sha256) in external.into_iter().zip(hashes) {
-        let lib = name(index, lib, sha256?, libs_dir, before, options)?;
-        match by_path.get(&lib.path).and_then(|at| grafted.get_mut(*at)) {
+    for (index, lib) in external {
+        let hash = name_hash(audit, index, &hashes, about, options);
+        let lib = name(index, lib, hash, libs_dir, about, options)?;
+        let place = match about.folds_case {
+            true => PackagePath::new(&lib.path.as_str().to_lowercase())?,
+            false => lib.path.clone(),
+        };
+        match by_path.get(&place).and_then(|at| grafted.get_mut(*at)) {
             None => {
-                by_path.insert(lib.path.clone(), grafted.len());
+                by_path.insert(place, grafted.len());
                 grafted.push(lib);
             }
             Some(same) if same.sha256 == lib.sha256 => {
@@ -115,25 +123,78 @@ fn one_meaning(audit: &Audit, lib: &GraftedLib, grafted: &[GraftedLib]) -> Resul
     }
 }
 
+/// What the file is and what its name says of it.
+#[derive(Clone, Copy)]
+struct Hashes {
+    /// sha256 of the file.
+    sha256: [u8; 32],
+    /// What stands in the name.
+    name: [u8; 32],
+}
+
+fn name_hash(
+    audit: &Audit,
+    index: usize,
+    hashes: &BTreeMap<usize, [u8; 32]>,
+    about: &About,
+    options: &Options,
+) -> Hashes {
+    let sha256 = hashes.get(&index).copied().unwrap_or_default();
+    if about.name_hash == NameHash::File {
+        return Hashes { sha256, name: sha256 };
+    }
+    // A name that stays says nothing of what is behind it, and what its importers hold is only the name.
+    let hashed =
+        |index: &usize| hashes.contains_key(index) && !keeps(&audit.libraries[*index], about, options);
+    let mut below: BTreeSet<usize> = BTreeSet::from([index]);
+    let mut pending = vec![index];
+    while let Some(lib) = pending.pop() {
+        let needs = audit.libraries[lib].result.needs.iter().filter_map(|need| match need.target {
+            Target::Library(to) => Some(to),
+            _ => None,
+        });
+        pending.extend(needs.filter(hashed).filter(|to| below.insert(*to)));
+    }
+    below.remove(&index);
+    let below: BTreeSet<[u8; 32]> = below.iter().filter_map(|lib| hashes.get(lib)).copied().collect();
+    if below.is_empty() {
+        return Hashes { sha256, name: sha256 };
+    }
+    let mut hasher = Sha256::new_with_prefix(sha256);
+    below.iter().for_each(|hash| hasher.update(hash));
+    Hashes { sha256, name: hasher.finalize().into() }
+}
+
+/// Whether a library is carried under the name by which it is asked for.
+fn keeps(lib: &Library, about: &About, options: &Options) -> bool {
+    let matches = |name: &String| match about.folds_case {
+        true => options.no_mangle.matches_folded(name),
+        false => options.no_mangle.matches(name),
+    };
+    let included = lib.included.is_some_and(|index| options.include.get(index).is_some());
+    lib.keep_name
+        || (included && !options.mangle_included)
+        || lib.aliases.iter().chain([&lib.real.file_name()]).any(matches)
+}
+
 fn name(
     index: usize,
     lib: &Library,
-    sha256: [u8; 32],
+    hashes: Hashes,
     libs_dir: &PackagePath,
-    before: &str,
+    about: &About,
     options: &Options,
 ) -> Result<GraftedLib> {
     debug_assert_eq!(lib.role, Role::External);
     let original = lib.real.file_name();
     let include = lib.included.and_then(|i| options.include.get(i));
-    let keep = (include.is_some() && !options.mangle_included)
-        || lib.aliases.iter().chain([&original]).any(|n| options.no_mangle.matches(n));
+    let keep = keeps(lib, about, options);
     let name = if keep {
         // The program opens it by the name that --include gives, whatever else it is needed as.
         let asked = include.map_or(&lib.name, |include| &include.lib);
         asked.rsplit('/').next().unwrap_or_default().to_owned()
     } else {
-        hashed_name(&original, before, &sha256)
+        hashed_name(&original, about.hash_before, &hashes.name)
     };
     let dir = include.and_then(|i| i.dest.as_ref()).unwrap_or(libs_dir);
     Ok(GraftedLib {
@@ -144,7 +205,7 @@ fn name(
         included: include.is_some(),
         original,
         name,
-        sha256,
+        sha256: hashes.sha256,
         source: lib.source.clone(),
         mode: lib.mode,
     })
@@ -222,6 +283,8 @@ mod tests {
             mode: 0o755,
             role: Role::External,
             included: None,
+            keep_name: false,
+            version: None,
             variants: Vec::new(),
             result: crate::AuditResult {
                 status: crate::Status::Active,
@@ -232,7 +295,22 @@ mod tests {
         }
     }
 
+    const BY_FILE: About = About {
+        name: "demo",
+        formats: "",
+        tag_prefixes: &[],
+        options: &[],
+        hash_before: ".so",
+        name_hash: NameHash::File,
+        folds_case: false,
+        strips: false,
+    };
+
     fn carried(libraries: Vec<Library>, options: &Options) -> Result<Vec<GraftedLib>> {
+        carried_as(&BY_FILE, libraries, options)
+    }
+
+    fn carried_as(about: &About, libraries: Vec<Library>, options: &Options) -> Result<Vec<GraftedLib>> {
         let audit = Audit {
             artifacts: Vec::new(),
             libraries,
@@ -243,7 +321,7 @@ mod tests {
             refusal: None,
             warnings: Vec::new(),
         };
-        graft(&audit, &PackagePath::new("demo.libs").unwrap(), ".so", options, 2)
+        graft(&audit, &PackagePath::new("demo.libs").unwrap(), about, options, 2)
     }
 
     fn paths(grafted: &[GraftedLib]) -> Vec<&str> {
@@ -284,6 +362,50 @@ mod tests {
         assert_eq!(carried(libraries("1"), &Options::default()).unwrap().len(), 2);
         let error = carried(libraries("2"), &Options::default()).err().unwrap().to_string();
         assert!(error.contains("/a/libx.so.1 and /b/libx.so.1 have the same bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_hash_of_the_closure_covers_what_is_below_even_in_a_circle() {
+        let about = About { name_hash: NameHash::Closure, ..BY_FILE };
+        let options = Options::default();
+        let names = |third: &str, keep: bool| -> Vec<String> {
+            // a → b → c → b, and d alone
+            let mut libraries = vec![
+                library("/p/a.so", "a", &[1]),
+                library("/p/b.so", "b", &[2]),
+                library("/p/c.so", third, &[1]),
+                library("/p/d.so", "d", &[]),
+            ];
+            libraries[1].keep_name = keep;
+            carried_as(&about, libraries, &options).unwrap().into_iter().map(|lib| lib.name).collect()
+        };
+        let (one, other) = (names("c", false), names("C", false));
+        let differ: Vec<bool> = one.iter().zip(&other).map(|(a, b)| a != b).collect();
+        assert_eq!(differ, [true, true, true, false]);
+        assert_eq!(one, names("c", false));
+        // What asks for a name that stays does not depend on what is behind it.
+        let (one, other) = (names("c", true), names("C", true));
+        assert_eq!((&one[0], &one[1]), (&other[0], &other[1]));
+        assert_eq!(one[1], "b.so");
+        // A file that leads nowhere has the hash of its bytes.
+        assert_eq!(one[3], carried(vec![library("/p/d.so", "d", &[])], &options).unwrap()[0].name);
+    }
+
+    #[test]
+    fn where_case_does_not_count_names_that_differ_in_it_clash() {
+        let libraries = || {
+            let mut libraries = vec![library("/a/Foo.dll", "1", &[]), library("/b/foo.DLL", "2", &[])];
+            libraries.iter_mut().for_each(|lib| lib.keep_name = true);
+            libraries
+        };
+        let about = About { folds_case: true, ..BY_FILE };
+        let options = Options::default();
+        assert_eq!(carried(libraries(), &options).unwrap().len(), 2);
+        assert!(carried_as(&about, libraries(), &options).is_err());
+        let keep = Options { no_mangle: crate::Globs::new(["FOO*"]).unwrap(), ..Options::default() };
+        let one = || vec![library("/a/foo.so", "1", &[])];
+        assert_eq!(carried_as(&about, one(), &keep).unwrap()[0].name, "foo.so");
+        assert_ne!(carried(one(), &keep).unwrap()[0].name, "foo.so");
     }
 
     #[test]

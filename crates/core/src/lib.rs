@@ -173,4 +173,6 @@ pub use options::{Globs, Include, OptionSpec, OptionValue, OptionValues, Options
 pub use parallel::parallel_map;
 pub use path::PackagePath;
 pub use registry::{Registration, backends};
-pub use repairer::{About, Context, Layout, PatchKind, Repairer, Subject, Which};
+pub use repairer::{
+    About, Context, Layout, NameHash, PatchKind, PyPackage, PyPatch, Repairer, Subject, Which,
+};

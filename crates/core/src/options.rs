@@ -54,7 +54,13 @@ impl OptionValues {
 
 /// Shell-style patterns (`fnmatch`): `*` also matches `/`, case matters.
 #[derive(Debug, Clone, Default)]
-pub struct Globs(Vec<globset::GlobMatcher>);
+pub struct Globs(Vec<Pattern>);
+
+#[derive(Debug, Clone)]
+struct Pattern {
+    exact: globset::GlobMatcher,
+    folded: globset::GlobMatcher,
+}
 
 impl Globs {
     /// Compiles the patterns.
@@ -64,7 +70,12 @@ impl Globs {
     pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self> {
         let compile = |pattern: S| {
             let pattern = pattern.as_ref();
-            globset::Glob::new(pattern).map(|glob| glob.compile_matcher()).map_err(|error| {
+            let matcher = |folded: bool| {
+                let glob = globset::GlobBuilder::new(pattern).case_insensitive(folded).build()?;
+                Ok(glob.compile_matcher())
+            };
+            let both = || Ok(Pattern { exact: matcher(false)?, folded: matcher(true)? });
+            both().map_err(|error: globset::Error| {
                 Error::new(format!("not a glob pattern: {}", error.kind()))
                     .at(pattern)
                     .hint("`*`, `?` and `[abc]` match as in a shell")
@@ -85,7 +96,12 @@ impl Globs {
 
     /// Whether a pattern matches `name`, a soname, file name or path.
     pub fn matches(&self, name: &str) -> bool {
-        self.0.iter().any(|glob| glob.is_match(name))
+        self.0.iter().any(|glob| glob.exact.is_match(name))
+    }
+
+    /// Whether a pattern matches `name`, for a format whose names are the same when they differ only in case.
+    pub fn matches_folded(&self, name: &str) -> bool {
+        self.0.iter().any(|glob| glob.folded.is_match(name))
     }
 }
 

@@ -20,8 +20,22 @@ pub struct About {
     pub options: &'static [OptionSpec],
     /// The part of a file name that the hash of a carried library stands before: `.so`.
     pub hash_before: &'static str,
+    /// What that hash covers.
+    pub name_hash: NameHash,
+    /// Whether its loader takes names for one that differ only in case.
+    pub folds_case: bool,
     /// Whether it can drop what no loader needs (`--strip`).
     pub strips: bool,
+}
+
+/// What the hash in the name of a carried library covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameHash {
+    /// The file.
+    File,
+    /// The file and those carried libraries below it that get hashed names: a loader that knows libraries by name only
+    /// then never takes one for another that leads elsewhere.
+    Closure,
 }
 
 /// What a backend may know and use while it works.
@@ -30,6 +44,8 @@ pub struct Context<'a> {
     pub options: &'a Options,
     /// The platform tags that the package claims (a wheel's), none for plain build outputs.
     pub claimed_tags: &'a [String],
+    /// The interpreters and ABIs that the package claims (`cp312-cp312`, `cp39-abi3`), none for plain build outputs.
+    pub claimed_pythons: &'a [String],
     /// The environment, as a value.
     pub env: &'a BTreeMap<String, String>,
     /// Takes events.
@@ -95,7 +111,7 @@ impl<'a> Subject<'a> {
 }
 
 /// How a package is laid out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Layout<'a> {
     /// A wheel.
     Wheel {
@@ -107,6 +123,8 @@ pub enum Layout<'a> {
         packages: &'a [PackagePath],
         /// The values given for the options that backends declare.
         options: &'a OptionValues,
+        /// What was found out about it.
+        audit: &'a Audit,
     },
     /// A directory of programs and libraries.
     Bundle {
@@ -114,7 +132,37 @@ pub enum Layout<'a> {
         dist: &'a str,
         /// `--lib-sdir`, if given.
         suffix: Option<&'a str>,
+        /// Where the binaries go.
+        artifact_dir: &'a PackagePath,
     },
+}
+
+/// The wheel that [`Repairer::init_py_patch`] looks at.
+#[derive(Clone, Copy)]
+pub struct PyPackage<'a> {
+    /// Every file at the place that it is installed to, and the host.
+    pub files: &'a Files,
+    /// The distribution part of the file name.
+    pub dist: &'a str,
+    /// The version part of the file name.
+    pub version: &'a str,
+    /// The interpreters and ABIs that it claims, as in [`Context::claimed_pythons`].
+    pub claimed_pythons: &'a [String],
+    /// `Requires-Python` of its metadata.
+    pub requires_python: Option<&'a str>,
+    /// Where the carried libraries lie.
+    pub libs_dir: &'a PackagePath,
+    /// The options that backends declare.
+    pub options: &'a OptionValues,
+}
+
+/// A change to a file of a package that is no binary, or a new file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PyPatch {
+    /// Where it is installed.
+    pub path: PackagePath,
+    /// The edits of its bytes; a file that is not there has none.
+    pub edits: Vec<Edit>,
 }
 
 /// A platform backend: bytes in, facts and edits out. It never gets a path that it may write to.
@@ -150,6 +198,20 @@ pub trait Repairer: Sync {
     /// # Errors
     /// When the file can't be patched without harm.
     fn patch(&self, subject: Subject<'_>, old: &[u8], kind: &PatchKind<'_>) -> Result<Vec<Edit>>;
+
+    /// What must change in a package's Python code so that the carried libraries are found; nothing when that is
+    /// already so.
+    ///
+    /// # Errors
+    /// When the code can't be understood, or there is no place for the change.
+    fn init_py_patch(
+        &self,
+        _audit: &Audit,
+        _grafted: &[GraftedLib],
+        _package: &PyPackage<'_>,
+    ) -> Result<Vec<PyPatch>> {
+        Ok(Vec::new())
+    }
 
     /// The directory that carried libraries go to.
     ///

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use spokeshave_core::pipeline::{BundleOptions, Engine, Mode, Origin};
 use spokeshave_core::{
     About, Artifact, Audit, AuditResult, AuditedArtifact, Context, Edit, FactsCache, FileId, Layout,
-    Location, Options, PackagePath, PatchKind, Repairer, Result, Silent, Status, Subject,
+    Location, NameHash, Options, PackagePath, PatchKind, Repairer, Result, Silent, Status, Subject,
 };
 
 type Edits = fn(&[u8]) -> Vec<Edit>;
@@ -34,6 +34,8 @@ static ABOUT: About = About {
     tag_prefixes: &[],
     options: &[],
     hash_before: ".so",
+    name_hash: NameHash::File,
+    folds_case: false,
     strips: false,
 };
 
@@ -118,8 +120,8 @@ impl Repairer for Hostile {
         Ok((self.edits)(old))
     }
 
-    fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath> {
-        assert!(self.when != "libs_dir", "no directory for {layout:?}");
+    fn libs_dir(&self, _layout: &Layout<'_>) -> Result<PackagePath> {
+        assert!(self.when != "libs_dir", "no directory");
         Ok(PackagePath::new("libs")?)
     }
 }

@@ -126,6 +126,8 @@ fn library(node: &Node, role: Role, result: AuditResult) -> Library {
         mode: node.mode,
         role,
         included: node.included,
+        keep_name: false,
+        version: None,
         variants: node.variants.iter().cloned().map(Location::Host).collect(),
         result,
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use spokeshave_core::{
-    About, Artifact, Audit, Context, Edit, FactsCache, FileId, Layout, OptionSpec, OptionValue, PackagePath,
-    PatchKind, Registration, Repairer, Result, Subject, Which,
+    About, Artifact, Audit, Context, Edit, FactsCache, FileId, Layout, NameHash, OptionSpec, OptionValue,
+    PackagePath, PatchKind, Registration, Repairer, Result, Subject, Which,
 };
 
 use crate::facts::ElfFacts;
@@ -46,6 +46,8 @@ static ABOUT: About = About {
         },
     ],
     hash_before: ".so",
+    name_hash: NameHash::File,
+    folds_case: false,
     strips: true,
 };
 
@@ -87,7 +89,7 @@ impl Repairer for Elf {
     }
 
     fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath> {
-        let (Layout::Wheel { dist, suffix, .. } | Layout::Bundle { dist, suffix }) = layout;
+        let (Layout::Wheel { dist, suffix, .. } | Layout::Bundle { dist, suffix, .. }) = layout;
         Ok(PackagePath::new(&format!("{dist}{}", suffix.unwrap_or(".libs")))?)
     }
 }

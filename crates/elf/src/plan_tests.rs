@@ -45,6 +45,8 @@ fn audit(artifacts: Vec<(&str, AuditResult)>) -> Audit {
         mode: 0o644,
         role: Role::External,
         included: None,
+        keep_name: false,
+        version: None,
         variants: Vec::new(),
         result: result(old, Vec::new()),
     };

@@ -206,6 +206,8 @@ fn library(node: &Node, role: Role, result: AuditResult) -> Library {
         mode: node.mode,
         role,
         included: node.included,
+        keep_name: false,
+        version: None,
         variants: Vec::new(),
         result,
     }

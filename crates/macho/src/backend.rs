@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use spokeshave_core::{
-    About, Artifact, Audit, Context, Edit, FactsCache, FileId, Layout, OptionSpec, OptionValue, PackagePath,
-    PatchKind, Registration, Repairer, Result, Subject, Which,
+    About, Artifact, Audit, Context, Edit, FactsCache, FileId, Layout, NameHash, OptionSpec, OptionValue,
+    PackagePath, PatchKind, Registration, Repairer, Result, Subject, Which,
 };
 
 use crate::facts::MachoFacts;
@@ -46,6 +46,8 @@ static ABOUT: About = About {
         },
     ],
     hash_before: ".dylib",
+    name_hash: NameHash::File,
+    folds_case: false,
     strips: false,
 };
 
@@ -87,11 +89,11 @@ impl Repairer for Macho {
 
     fn libs_dir(&self, layout: &Layout<'_>) -> Result<PackagePath> {
         let (dist, suffix, package) = match *layout {
-            Layout::Wheel { dist, suffix, packages, options } if options.flag("in-package") => {
+            Layout::Wheel { dist, suffix, packages, options, .. } if options.flag("in-package") => {
                 let named = packages.iter().find(|package| package.as_str() == dist);
                 (dist, suffix, named.or(packages.first()))
             }
-            Layout::Wheel { dist, suffix, .. } | Layout::Bundle { dist, suffix } => (dist, suffix, None),
+            Layout::Wheel { dist, suffix, .. } | Layout::Bundle { dist, suffix, .. } => (dist, suffix, None),
         };
         let suffix = suffix.unwrap_or(".dylibs");
         Ok(match package {

@@ -124,7 +124,16 @@ mod tests {
     }
 
     const fn about(name: &'static str, options: &'static [OptionSpec]) -> About {
-        About { name, formats: "", tag_prefixes: &[], options, hash_before: ".x", strips: false }
+        About {
+            name,
+            formats: "",
+            tag_prefixes: &[],
+            options,
+            hash_before: ".x",
+            name_hash: NameHash::File,
+            folds_case: false,
+            strips: false,
+        }
     }
 
     const SHARED: OptionSpec =

@@ -38,7 +38,8 @@ fn wheel(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
     if binaries.artifacts.is_empty() {
         return Ok(AuditReport::pure(input.to_path_buf(), claimed));
     }
-    let mut report = report(engine, input, backend, &package.files, &binaries.artifacts, claimed)?;
+    let claims = (claimed, package.name.pythons());
+    let mut report = report(engine, input, backend, &package.files, &binaries.artifacts, claims)?;
     report.warnings.splice(0..0, package.warnings);
     Ok(report)
 }
@@ -64,7 +65,7 @@ fn file(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
         mode: found.mode,
         linked_paths: Vec::new(),
     };
-    report(engine, input, backend, &files, &[artifact], Vec::new())
+    report(engine, input, backend, &files, &[artifact], (Vec::new(), Vec::new()))
 }
 
 /// A directory is a package of its own: what lies in it is found through relative search paths only.
@@ -121,7 +122,7 @@ fn directory(engine: &Engine<'_>, input: &Path) -> Result<AuditReport> {
     let (ours, others): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|(other, _)| other.about().name == backend.about().name);
     let artifacts: Vec<Artifact> = ours.into_iter().map(|(_, artifact)| artifact).collect();
-    let mut report = report(engine, input, backend, &files, &artifacts, Vec::new())?;
+    let mut report = report(engine, input, backend, &files, &artifacts, (Vec::new(), Vec::new()))?;
     report.warnings.extend(others.iter().map(|(other, artifact)| {
         format!("{}: {} binary, not looked at; name it by itself", artifact.path, other.about().name)
     }));
@@ -146,7 +147,7 @@ fn report(
     backend: &'static dyn Repairer,
     files: &Files,
     artifacts: &[Artifact],
-    claimed: Vec<String>,
+    (claimed, pythons): (Vec<String>, Vec<String>),
 ) -> Result<AuditReport> {
     let cache = FactsCache::default();
     let work = Input {
@@ -154,6 +155,7 @@ fn report(
         files,
         artifacts,
         claimed: &claimed,
+        pythons: &pythons,
         libs_dir: PackagePath::root(),
         jobs: std::thread::available_parallelism().map_or(1, usize::from),
         cache: &cache,

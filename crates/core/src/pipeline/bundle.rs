@@ -76,6 +76,7 @@ impl Part {
             files: &self.group.files,
             artifacts: &self.group.artifacts,
             claimed: &[],
+            pythons: &[],
             libs_dir: self.libs_dir.clone(),
             jobs,
             cache: &self.cache,
@@ -87,7 +88,11 @@ impl Part {
 
 impl Bundle<'_> {
     fn parts(&self, staged: Option<&[Staged]>) -> Result<Vec<Part>> {
-        let layout = Layout::Bundle { dist: &self.options.dist_name, suffix: None };
+        let layout = Layout::Bundle {
+            dist: &self.options.dist_name,
+            suffix: None,
+            artifact_dir: &self.options.artifact_dir,
+        };
         let part = |group: Group| {
             let libs_dir = match &self.options.libs_dir {
                 Some(dir) => dir.clone(),

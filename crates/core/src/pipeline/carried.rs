@@ -68,7 +68,7 @@ impl Plan {
                 sha256: lib.sha256,
                 carried_sha256: written(&lib.path),
                 host_path,
-                version: None,
+                version: library.version.clone(),
                 needs: library.result.needs.iter().filter_map(needed).collect(),
             });
         }

@@ -82,6 +82,7 @@ fn input<'a>(
         files,
         artifacts,
         claimed: &[],
+        pythons: &[],
         libs_dir: PackagePath::root(),
         jobs: 1,
         cache,

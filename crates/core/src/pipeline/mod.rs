@@ -11,6 +11,7 @@ mod origins;
 mod outputs;
 mod package;
 mod patch;
+mod python;
 mod read_back;
 mod repair;
 mod report;

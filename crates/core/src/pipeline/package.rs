@@ -76,6 +76,16 @@ impl WheelPackage {
         Ok(WheelPackage { archive, name, dist_info, wheel_file, record, files, warnings })
     }
 
+    /// The files and where each is installed.
+    ///
+    /// # Errors
+    /// When a program's name is no safe path.
+    pub fn places(&self) -> Result<Vec<(usize, PackagePath)>> {
+        let members = self.archive.members().iter().enumerate();
+        let files = members.filter(|(_, member)| member.kind == Kind::File);
+        files.map(|(index, member)| Ok((index, place(&self.name, &member.path)?.1))).collect()
+    }
+
     /// The directories at the root that are Python packages, sorted.
     pub fn packages(&self) -> Vec<PackagePath> {
         let inits = self.files.members().filter(|path| path.file_name() == "__init__.py");

@@ -37,6 +37,8 @@ pub struct Input<'a> {
     pub files: &'a Files,
     pub artifacts: &'a [Artifact],
     pub claimed: &'a [String],
+    /// The interpreters and ABIs that a wheel claims.
+    pub pythons: &'a [String],
     pub libs_dir: PackagePath,
     pub jobs: usize,
     pub cache: &'a FactsCache,
@@ -70,6 +72,7 @@ impl Input<'_> {
         let cx = Context {
             options: engine.options,
             claimed_tags: self.claimed,
+            claimed_pythons: self.pythons,
             env: engine.env,
             events: engine.events,
             files: self.files,
@@ -119,7 +122,7 @@ impl Input<'_> {
                 .hint("leave out --strip")
                 .into());
         }
-        let grafted = graft(&audit, &self.libs_dir, about.hash_before, engine.options, self.jobs)?;
+        let grafted = graft(&audit, &self.libs_dir, about, engine.options, self.jobs)?;
         self.check_room(&grafted)?;
         let kind =
             PatchKind::Repair { grafted: &grafted, libs_dir: &self.libs_dir, strip: engine.options.strip };

@@ -70,10 +70,11 @@ impl Input<'_> {
             ..engine.options.clone()
         };
         let mut env = engine.env.clone();
-        env.retain(|name, _| !name.ends_with("LIBRARY_PATH"));
+        env.retain(|name, _| !name.ends_with("LIBRARY_PATH") && name != "PATH");
         let cx = Context {
             options: &options,
             claimed_tags: self.claimed,
+            claimed_pythons: self.pythons,
             env: &env,
             events: &crate::Silent,
             files: &repaired.files,

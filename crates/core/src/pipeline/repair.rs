@@ -5,6 +5,7 @@ use std::path::Path;
 use super::guard::guarded;
 use super::package::{Binaries, WheelPackage};
 use super::patch::{Input, Plan, unwatched};
+use super::python::{Python, Text};
 use super::read_back::Repaired;
 use super::{Engine, LeftAlone, Moved, Outcome, RepairReport, Sizes, WheelOptions, carried, elect, shim};
 use crate::sbom;
@@ -49,25 +50,33 @@ pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> 
     report.backend = Some(backend.about().name);
 
     let cache = FactsCache::default();
-    let layout = Layout::Wheel {
-        dist: package.name.dist(),
-        suffix: wheel.lib_sdir.as_deref(),
-        packages: &package.packages(),
-        options: &engine.options.backend,
-    };
-    let work = Input {
+    let pythons = package.name.pythons();
+    let mut work = Input {
         backend,
         files: &package.files,
         artifacts: &binaries.artifacts,
         claimed: package.name.platforms(),
-        libs_dir: guarded(backend, |backend| backend.libs_dir(&layout))?,
+        pythons: &pythons,
+        libs_dir: PackagePath::root(),
         jobs: wheel.jobs,
         cache: &cache,
         watch: &unwatched,
         distrusts: false,
     };
-    let plan = work.plan(engine, work.audit(engine)?)?;
-    let change = Change::new(&package, &binaries, &plan, wheel)?;
+    let audit = work.audit(engine)?;
+    let layout = Layout::Wheel {
+        dist: package.name.dist(),
+        suffix: wheel.lib_sdir.as_deref(),
+        packages: &package.packages(),
+        options: &engine.options.backend,
+        audit: &audit,
+    };
+    work.libs_dir = guarded(backend, |backend| backend.libs_dir(&layout))?;
+    let plan = work.plan(engine, audit)?;
+    let python = Python::new(engine, &package, &plan)?;
+    let texts = python.texts(&work)?;
+    python.read_back(&work, &texts)?;
+    let change = Change::new(&package, &binaries, &plan, &texts, wheel)?;
     change.describe(&mut report, wheel);
     if change.is_nothing() {
         return finish(engine, report, wheel, |report| copy(input, &report.output));
@@ -120,6 +129,8 @@ struct Change<'a> {
     package: &'a WheelPackage,
     binaries: &'a Binaries,
     plan: &'a Plan,
+    /// What changes and is no binary.
+    texts: &'a [Text],
     name: WheelName,
     /// The new `WHEEL`, if it changes.
     wheel_file: Option<Vec<u8>>,
@@ -132,6 +143,7 @@ impl<'a> Change<'a> {
         package: &'a WheelPackage,
         binaries: &'a Binaries,
         plan: &'a Plan,
+        texts: &'a [Text],
         wheel: &WheelOptions,
     ) -> Result<Self> {
         let mut platforms = package.name.platforms().to_vec();
@@ -141,7 +153,7 @@ impl<'a> Change<'a> {
         let name = package.name.with_platforms(&platforms);
         let sbom = (wheel.sbom && plan.added().next().is_some())
             .then(|| format!("{}/{}", package.dist_info.dir, sbom::SBOM_FILE));
-        let mut change = Change { package, binaries, plan, name, wheel_file: None, sbom };
+        let mut change = Change { package, binaries, plan, texts, name, wheel_file: None, sbom };
         change.check_places()?;
         let purelib = package.wheel_file.root_is_purelib();
         if wheel.update_tags && (purelib || !same_set(&package.wheel_file.tags(), &change.name.tags())) {
@@ -206,6 +218,7 @@ impl<'a> Change<'a> {
     fn is_nothing(&self) -> bool {
         self.plan.added().next().is_none()
             && self.plan.artifacts.iter().all(Option::is_none)
+            && self.texts.is_empty()
             && self.wheel_file.is_none()
             && self.name.to_string() == self.package.name.to_string()
     }
@@ -232,6 +245,8 @@ impl<'a> Change<'a> {
                 }
             }
         }
+        let members = self.texts.iter().filter_map(|text| text.member);
+        report.patched.extend(members.map(|index| self.package.archive.members()[index].name.clone()));
         report.patched.sort();
         let signed = |index: &usize| {
             format!("{} no longer holds and was dropped", self.package.archive.members()[*index].name)
@@ -351,6 +366,7 @@ impl<'a> Change<'a> {
                     }
                     None => Item::Raw { archive: &package.archive, index },
                 },
+                None if self.texts.iter().any(|text| text.member == Some(index)) => continue,
                 None => match &self.wheel_file {
                     Some(wheel_file) if index == package.dist_info.wheel => {
                         text(Entry::like(member), wheel_file.clone())
@@ -363,6 +379,13 @@ impl<'a> Change<'a> {
         }
         added.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
         before.extend(added.into_iter().map(|(size, entry, path)| binary(entry, size, path)));
+        before.extend(self.texts.iter().map(|changed| {
+            let entry = match changed.member {
+                Some(index) => Entry::like(&members[index]),
+                None => Entry::file(changed.path.as_str(), PLAIN, time),
+            };
+            text(entry, changed.bytes.to_vec())
+        }));
         before.extend(dist_info);
         let total = before.iter().map(|item| if let Item::New { size, .. } = item { *size } else { 0 }).sum();
         Ok((before, total))

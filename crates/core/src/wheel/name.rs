@@ -97,6 +97,13 @@ impl WheelName {
         &self.abi
     }
 
+    /// Each interpreter with each ABI: `cp39-abi3`.
+    pub fn pythons(&self) -> Vec<String> {
+        let with_abis =
+            |python: &String| self.abi.iter().map(|abi| format!("{python}-{abi}")).collect::<Vec<_>>();
+        self.python.iter().flat_map(with_abis).collect()
+    }
+
     /// The platform tags.
     pub fn platforms(&self) -> &[String] {
         &self.platform

@@ -158,6 +158,7 @@ impl Scene {
         let cx = Context {
             options: &self.options,
             claimed_tags: &[],
+            claimed_pythons: &[],
             env: &self.env,
             events: &Silent,
             files: &files,

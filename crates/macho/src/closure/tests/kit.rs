@@ -51,9 +51,14 @@ impl Scene {
 
     /// Adds a member of the package.
     #[must_use]
-    pub fn member(mut self, path: &str, file: &Handmade) -> Self {
+    pub fn member(self, path: &str, file: &Handmade) -> Self {
+        self.raw(path, Bytes::from(file.build()))
+    }
+
+    #[must_use]
+    pub fn raw(mut self, path: &str, bytes: Bytes) -> Self {
         let path = PackagePath::new(path).unwrap();
-        let source = Arc::new(Bytes::from(file.build()));
+        let source = Arc::new(bytes);
         self.files.insert(path.clone(), source.clone(), 0o755);
         let parts: Vec<&str> = path.components().collect();
         let tree = match parts.as_slice() {
@@ -99,6 +104,7 @@ impl Scene {
             &Context {
                 options: &self.options,
                 claimed_tags: &claimed,
+                claimed_pythons: &[],
                 env: &self.env,
                 events: &Silent,
                 files: &self.files,
