@@ -8,13 +8,14 @@
 //! - [`commands`]: header and load commands, written anew
 //! - [`seal`]: the signature's place
 //! - [`slice`], [`layout`]: one slice; the slices of a fat file
-//! - [`verify`]: the result, read back
+//! - [`verify`], [`sketch`]: the result, read back
 
 mod budget;
 mod commands;
 mod goal;
 mod layout;
 mod seal;
+mod sketch;
 mod slice;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ mod verify;
 pub use budget::{Budget, budget};
 pub(crate) use verify::verify;
 
-use spokeshave_core::{Edit, Error, Result, apply};
+use spokeshave_core::{Edit, Error, Result};
 
 use crate::change::Changes;
 use crate::facts::{MachoFacts, Slice};
@@ -39,7 +40,7 @@ use crate::image::{Binary, Content};
 pub fn patch(old: &[u8], changes: &Changes) -> Result<Vec<Edit>> {
     let edits = edit(old, changes)?;
     if !edits.is_empty() {
-        verify(old, &apply(old, &edits)?, changes)?;
+        verify::check(old, &edits, changes)?;
     }
     Ok(edits)
 }

@@ -5,13 +5,17 @@ use std::ops::Range;
 
 use object::Endianness;
 use object::macho::{self, LoadCommandType};
-use spokeshave_core::{Error, Result};
+use spokeshave_core::{Edit, Error, Result};
 
 use super::goal::Goal;
+use super::sketch::{is_kept, sketch};
 use crate::change::{Changes, SliceChanges};
 use crate::facts::{MachoFacts, Slice};
-use crate::image::{Binary, Command, Content, Fat, Header, Image, LINKEDIT, dylib_kind};
+use crate::image::{Binary, Command, Content, Fat, Header, Image, LINKEDIT, View, dylib_kind};
 use crate::sign;
+
+/// Whether a range of the old file stands unchanged at a range of the new one.
+type Kept<'a> = &'a dyn Fn(Range<u64>, Range<u64>) -> bool;
 
 /// Checks that `new` is `old` with `changes` and nothing else: names and search paths, every other load command, every
 /// byte that is neither load command nor signature.
@@ -19,14 +23,30 @@ use crate::sign;
 /// # Errors
 /// When it is not.
 pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
+    let part = |bytes, range: Range<u64>| View { bytes, base: 0 }.slice(range);
+    let kept =
+        |was: Range<u64>, is: Range<u64>| part(old, was.clone()).is_some() && part(old, was) == part(new, is);
+    compare(&Binary::parse(old)?, new, changes, &kept)
+}
+
+/// [`verify`] for edits that are not carried out yet.
+///
+/// # Errors
+/// When the edited file would not be what was asked for.
+pub(super) fn check(old: &[u8], edits: &[Edit], changes: &Changes) -> Result<()> {
+    let before = Binary::parse(old)?;
+    compare(&before, &sketch(&before, edits)?, changes, &|was, is| is_kept(edits, &was, &is))
+}
+
+fn compare(before: &Binary<'_>, new: &[u8], changes: &Changes, kept: Kept<'_>) -> Result<()> {
     let back = |error: anyhow::Error| error.context("the changed file can't be read back");
-    let (before, after) = (Binary::parse(old)?, Binary::parse(new).map_err(back)?);
-    let (was, is) = (MachoFacts::of(&before)?, MachoFacts::of(&after).map_err(back)?);
+    let after = Binary::parse(new).map_err(back)?;
+    let (was, is) = (MachoFacts::of(before)?, MachoFacts::of(&after).map_err(back)?);
     let identity = |file: &Binary<'_>| {
         let arches = |fat: &Fat| fat.arches.iter().map(|arch| (arch.arch, arch.align)).collect::<Vec<_>>();
         file.fat.as_ref().map(|fat| (fat.is_64, arches(fat)))
     };
-    if identity(&before) != identity(&after) || was.slices.len() != is.slices.len() {
+    if identity(before) != identity(&after) || was.slices.len() != is.slices.len() {
         return Err(fault("the fat header changed", 0));
     }
     let slices = before.slices.iter().zip(&after.slices).zip(was.slices.iter().zip(&is.slices));
@@ -35,15 +55,15 @@ pub(crate) fn verify(old: &[u8], new: &[u8], changes: &Changes) -> Result<()> {
             (Content::Image(before), Content::Image(after), Some(goal)) => {
                 names(was, is, &goal, change)?;
                 commands(before, after)?;
-                contents(before, after)?;
+                contents(before, after, kept)?;
             }
-            _ if before.view().bytes != after.view().bytes => {
+            _ if !kept(before.view().range(), after.view().range()) => {
                 return Err(fault("a slice changed that should not have", is.offset));
             }
             _ => {}
         }
     }
-    between(&before, &after)
+    between(before, &after, kept)
 }
 
 /// The names are what was asked for.
@@ -139,16 +159,20 @@ fn name_offset(image: &Image<'_>, command: &Command) -> Result<Option<u32>> {
 }
 
 /// Everything between load commands and signature is what and where it was, and what was behind the signature still is.
-fn contents(before: &Image<'_>, after: &Image<'_>) -> Result<()> {
+fn contents(before: &Image<'_>, after: &Image<'_>, kept: Kept<'_>) -> Result<()> {
     let signed = after.signature()?.is_some();
     let (was, is) = (Parts::of(before, signed)?, Parts::of(after, signed)?);
     let start = before.header.commands_end().max(after.header.commands_end());
-    let old = before.slice(start..was.contents_end);
-    if old.is_none() || old != after.slice(start..was.contents_end) {
+    let absolute = |image: &Image<'_>, range: Range<u64>| {
+        let base = image.view.base;
+        base.saturating_add(range.start)..base.saturating_add(range.end)
+    };
+    let same = start..was.contents_end;
+    if !kept(absolute(before, same.clone()), absolute(after, same)) {
         return Err(fault("a byte changed that is neither load command nor signature", after.view.base));
     }
-    let old = before.slice(was.payload..before.size());
-    if old.is_none() || old != after.slice(is.payload..after.size()) {
+    let payload = absolute(before, was.payload..before.size());
+    if !kept(payload, absolute(after, is.payload..after.size())) {
         return Err(fault("what follows __LINKEDIT changed", after.view.base.saturating_add(is.payload)));
     }
     let freed = after.slice(after.header.commands_end()..start);
@@ -197,28 +221,33 @@ impl Parts {
 }
 
 /// Outside of the slices there is what there was; only gaps may have another size.
-fn between(before: &Binary<'_>, after: &Binary<'_>) -> Result<()> {
+fn between(before: &Binary<'_>, after: &Binary<'_>, kept: Kept<'_>) -> Result<()> {
     let (Some(was), Some(is)) = (&before.fat, &after.fat) else { return Ok(()) };
     if was.by_offset() != is.by_offset() {
         return Err(fault("the slices changed their order", 0));
     }
     let (old, new) = (outside(before.bytes, was), outside(after.bytes, is));
-    let kept = |(old, new): (&&[u8], &&[u8])| {
-        let zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
-        old == new || (zero(old) && zero(new))
-    };
-    let last = (old.last(), new.last());
-    if old.len() != new.len() || last.0 != last.1 || !old.iter().zip(&new).all(kept) {
+    let zero = |part: &View<'_>| part.bytes.iter().all(|byte| *byte == 0);
+    let gaps = old.len().saturating_sub(1);
+    let mut parts = old.iter().zip(&new).enumerate();
+    if old.len() != new.len()
+        || parts.any(|(at, (old, new))| {
+            !kept(old.range(), new.range()) && (at == gaps || !zero(old) || !zero(new))
+        })
+    {
         return Err(fault("bytes changed that belong to no slice", 0));
     }
     Ok(())
 }
 
 /// What lies before, between and behind the slices.
-fn outside<'a>(bytes: &'a [u8], fat: &Fat) -> Vec<&'a [u8]> {
+fn outside<'a>(bytes: &'a [u8], fat: &Fat) -> Vec<View<'a>> {
+    let whole = View { bytes, base: 0 };
     let mut parts = Vec::new();
     let mut at = fat.table_end();
-    let mut part = |at: u64, end: u64| parts.extend(bytes.get(at as usize..end as usize));
+    let mut part = |at: u64, end: u64| {
+        parts.extend(whole.slice(at..end).map(|bytes| View { bytes, base: at }));
+    };
     for arch in fat.by_offset().into_iter().filter_map(|index| fat.arches.get(index)) {
         part(at, arch.offset);
         at = arch.offset.saturating_add(arch.size);

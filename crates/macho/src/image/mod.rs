@@ -118,7 +118,7 @@ impl<'a> Image<'a> {
 
     /// A range of the slice.
     pub fn slice(&self, range: Range<u64>) -> Option<&'a [u8]> {
-        self.view.bytes.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+        self.view.slice(range)
     }
 
     /// The size of the slice in bytes.

@@ -1,5 +1,7 @@
 //! Typed views of a slice's bytes, checked against its end.
 
+use std::ops::Range;
+
 use object::pod::{self, Pod};
 use spokeshave_core::{Error, Result};
 
@@ -53,6 +55,16 @@ impl<'a> View<'a> {
             Some(bytes) => Ok(View { bytes, base: self.base.saturating_add(offset) }),
             None => Err(self.past_end(offset, size, what)),
         }
+    }
+
+    /// The bytes of a range, counted from the view's beginning.
+    pub fn slice(&self, range: Range<u64>) -> Option<&'a [u8]> {
+        self.bytes.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+    }
+
+    /// Its own range in the file.
+    pub fn range(&self) -> Range<u64> {
+        self.base..self.base.saturating_add(self.bytes.len() as u64)
     }
 
     /// An error about the byte at `offset`.
