@@ -3,8 +3,9 @@
 
 usage: pe_judge.py < jobs
 
-Each line of `jobs` is a JSON object: {"old": path, "new": path, "renamed": {"a.dll": "b.dll", …}}. What does not hold is
-printed, one line each, and the exit code is 1 then.
+Each line of `jobs` is a JSON object: {"old": path, "new": path, "renamed": {"a.dll": "b.dll", …}}, or, to compare what was
+read of a file with what pefile reads, {"file": path, "facts": {…}}. What does not hold is printed, one line each, and the
+exit code is 1 then.
 
 pefile is the judge of what changed: apart from the names of imports, the fields that lead to them, what vouches for the
 old ones, and file offsets, every byte of every section, the overlay, the symbols and the debug data must be the same.
@@ -177,12 +178,47 @@ def judge(job):
         yield "the debug data changed"
 
 
+def strings(pe):
+    """The strings of the version resource."""
+    for info in (info for infos in getattr(pe, "FileInfo", []) for info in infos):
+        for table in getattr(info, "StringTable", []):
+            return {key.decode(): value.decode().strip() for key, value in table.entries.items()}
+    return {}
+
+
+def judge_facts(job):
+    pe = pefile.PE(job["file"])
+    directories = pe.OPTIONAL_HEADER.DATA_DIRECTORY
+    imports = []
+    for table, name, takes in tables(pe):
+        ordinals = sum(isinstance(take, int) for take in takes)
+        imports.append([name, table == "DIRECTORY_ENTRY_DELAY_IMPORT", len(takes) - ordinals, ordinals])
+    exports = getattr(pe, "DIRECTORY_ENTRY_EXPORT", None)
+    symbols = exports.symbols if exports else []
+    read = {
+        "imports": imports,
+        "machine": pe.FILE_HEADER.Machine,
+        "linker": [pe.OPTIONAL_HEADER.MajorLinkerVersion, pe.OPTIONAL_HEADER.MinorLinkerVersion],
+        "signed": directories[SECURITY].VirtualAddress != 0,
+        "has_checksum": pe.OPTIONAL_HEADER.CheckSum != 0,
+        "overlay": len(overlay(pe)),
+        "export_name": exports and exports.name and exports.name.decode(),
+        "forwards": sorted({symbol.forwarder.decode().rpartition(".")[0] for symbol in symbols if symbol.forwarder}),
+        "init_names": [symbol.name[7:].decode() for symbol in symbols if (symbol.name or b"").startswith(b"PyInit_")],
+        "file_version": strings(pe).get("FileVersion") or None,
+        "original_filename": strings(pe).get("OriginalFilename") or None,
+    }
+    for key, wanted in read.items():
+        if job["facts"][key] != wanted:
+            yield f"{key}: {job['facts'][key]}, pefile reads {wanted}"
+
+
 def main():
     faults = 0
     for line in sys.stdin:
         job = json.loads(line)
-        for fault in judge(job):
-            print(f"{job['new']}: {fault}")
+        for fault in judge(job) if "new" in job else judge_facts(job):
+            print(f"{job.get('new') or job['file']}: {fault}")
             faults += 1
     return 1 if faults else 0
 

@@ -18,6 +18,8 @@
 mod change;
 mod edit;
 mod facts;
+#[cfg(test)]
+mod fixtures;
 #[doc(hidden)]
 pub mod fuzzing;
 mod image;

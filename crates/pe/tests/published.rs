@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spokeshave_pe::PeFacts;
 use spokeshave_pe::fuzzing::{Changes, patch};
+use spokeshave_pe::{ImportKind, PeFacts};
 use spokeshave_testkit::{Outcome, Wine, python, run};
 
 /// Loads its first argument with the directories of the others to search in.
@@ -112,6 +112,7 @@ impl Tree {
                 Ok(rest) => self.home.with_file_name("python").join(rest),
                 Err(_) => self.home.join(&path),
             };
+            jobs.push_str(&format!("{}\n", serde_json::json!({"file": old, "facts": read(&facts)})));
             if asked {
                 edited += 1;
                 let renamed: BTreeMap<&str, &str> =
@@ -146,6 +147,28 @@ impl Tree {
         }
         changes
     }
+}
+
+/// What pefile reads too.
+fn read(facts: &PeFacts) -> serde_json::Value {
+    let delayed = |kind: ImportKind| kind != ImportKind::Load;
+    let imports = facts.imports.iter();
+    let imports: Vec<_> =
+        imports.map(|import| (&import.name, delayed(import.kind), import.names, import.ordinals)).collect();
+    let version = facts.version.as_ref();
+    serde_json::json!({
+        "imports": imports,
+        "machine": facts.machine,
+        "linker": facts.linker,
+        "signed": facts.signed,
+        "has_checksum": facts.has_checksum,
+        "overlay": facts.overlay,
+        "export_name": facts.export_name,
+        "forwards": facts.forwards,
+        "init_names": facts.init_names,
+        "file_version": version.and_then(|version| version.file_version.as_ref()),
+        "original_filename": version.and_then(|version| version.original_filename.as_ref()),
+    })
 }
 
 /// Loads the old files, and the new ones of those that load; their number.

@@ -14,8 +14,6 @@ mod exports;
 mod header;
 mod imports;
 mod sections;
-#[cfg(test)]
-mod tests;
 mod version;
 mod view;
 

@@ -1,7 +1,10 @@
 //! Delay imports of both versions, and the load configuration, as `lld-link` writes them.
 
-use super::*;
+use spokeshave_testkit::{Wine, run};
+
+use super::{Bench, Image, edited, put_u32, renames, without_header_room, without_padding};
 use crate::facts::{Hybrid, ImportKind};
+use crate::fixtures::PART;
 
 /// A program that needs no C library: it exits with 40 and what `part` says, which it loads late. The helper function reads
 /// descriptors of both versions, as Microsoft's of each time did its own.

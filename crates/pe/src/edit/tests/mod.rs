@@ -6,108 +6,16 @@ mod hostile;
 mod inplace;
 mod toolchains;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use object::pe;
-use spokeshave_testkit::{Wine, python, run};
+use spokeshave_testkit::python;
 
 use crate::change::Changes;
+use crate::fixtures::{Bench, MINGW, PROGRAM, TOOLCHAINS, Trio};
 use crate::image::{Field, Image};
 
-/// A directory with what a test builds in it.
-struct Bench {
-    dir: tempfile::TempDir,
-}
-
-/// What makes Windows files here.
-#[derive(Debug, Clone, Copy)]
-struct Toolchain {
-    command: &'static [&'static str],
-    /// Whether wine runs what it makes.
-    runs: bool,
-}
-
-/// GNU's, for x64.
-const MINGW: Toolchain = Toolchain { command: &["x86_64-w64-mingw32-gcc"], runs: true };
-
-/// All of them; `python` stands for the tests' own.
-const TOOLCHAINS: [Toolchain; 5] = [
-    MINGW,
-    Toolchain { command: &["i686-w64-mingw32-gcc"], runs: false },
-    Toolchain {
-        command: &["python", "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", "-s"],
-        runs: true,
-    },
-    Toolchain {
-        command: &["python", "-m", "ziglang", "cc", "-target", "x86-windows-gnu", "-s"],
-        runs: false,
-    },
-    Toolchain {
-        command: &["python", "-m", "ziglang", "cc", "-target", "aarch64-windows-gnu", "-s"],
-        runs: false,
-    },
-];
-
-/// A library, one that imports it, and a program that imports that.
-const PART: &str = "__declspec(dllexport) int part(void) { return 2; }";
-const ANSWER: &str = "
-__declspec(dllimport) int part(void);
-__declspec(dllexport) int answer(void) { return 40 + part(); }
-";
-const PROGRAM: &str = "
-#include <stdio.h>
-__declspec(dllimport) int answer(void);
-int main(void) { printf(\"%d\\n\", answer()); return 0; }
-";
-
-/// Three files that import each other: `program.exe`, `answer.dll`, `part.dll`.
-struct Trio {
-    program: Vec<u8>,
-    answer: Vec<u8>,
-    part: Vec<u8>,
-}
-
 impl Bench {
-    fn new() -> Self {
-        Bench { dir: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        std::fs::write(self.path(name), bytes).unwrap();
-        self.path(name)
-    }
-
-    /// Compiles and links `name` from `source`.
-    fn build(&self, with: Toolchain, name: &str, source: &str, flags: &[&str]) -> Vec<u8> {
-        let code = self.put(&format!("{name}.c"), source);
-        let out = self.path(name);
-        let interpreter = python();
-        let (first, rest) = with.command.split_first().unwrap();
-        let program = if *first == "python" { interpreter.as_path() } else { Path::new(first) };
-        let paths = ["-o", out.to_str().unwrap(), code.to_str().unwrap()];
-        run(program, rest.iter().chain(&paths).chain(flags));
-        std::fs::read(out).unwrap()
-    }
-
-    fn trio(&self, with: Toolchain) -> Trio {
-        let path = |name: &str| self.path(name).to_str().unwrap().to_owned();
-        let library = |name: &str| format!("-Wl,--out-implib={}", path(name));
-        let part = self.build(with, "part.dll", PART, &["-shared", &library("part.a")]);
-        let flags = ["-shared", &path("part.a"), &library("answer.a")];
-        let answer = self.build(with, "answer.dll", ANSWER, &flags);
-        let program = self.build(with, "program.exe", PROGRAM, &[&path("answer.a")]);
-        Trio { program, answer, part }
-    }
-
-    /// What the program `name` prints under wine.
-    fn prints(&self, name: &str) -> String {
-        Wine::new().run(&self.path(name)).trim().to_owned()
-    }
-
     /// The file after `changes`: checked by ourselves, by pefile and by LIEF, and not changed by the same changes again.
     fn edited(&self, old: &[u8], changes: &Changes) -> Vec<u8> {
         let new = edited(old, changes);
