@@ -2,7 +2,7 @@
 //! whole or not there, and the next run leaves nothing behind.
 //!
 //! Always: every point of a bundle that is linked, a sample of the others. With `tests/run --long`: every point of all,
-//! about 2900 kills and 12 000 faults.
+//! about 3200 kills and 12 000 faults.
 
 mod case;
 mod faults;
