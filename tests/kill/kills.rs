@@ -11,13 +11,14 @@ pub fn kill_everywhere(case: Case, stride: usize) -> Vec<String> {
     let world = World::new(case);
     let points = world.points();
     let chosen: Vec<&Call> = points.iter().step_by(stride).collect();
-    println!("{case}: killed at {} of {} points", chosen.len(), points.len());
     let judge = |call: &Call| {
         world.at(call, |command| strace::kill_at(command, call).then_some(()))?;
         let judged = world.origins_are_clean().and_then(|()| world.output());
         // The next run works also where this one did harm.
         world.next_run().and(judged.map(drop))
     };
-    let wrong = chosen.into_iter().filter_map(|call| Some((call, judge(call).err()?)));
-    wrong.map(|(call, what)| format!("{case}, killed at {call}: {what}")).collect()
+    let wrong = chosen.iter().filter_map(|call| Some((call, judge(call).err()?)));
+    let wrong: Vec<String> = wrong.map(|(call, what)| format!("{case}, killed at {call}: {what}")).collect();
+    println!("{case}: killed at {} of {} points, {} went wrong", chosen.len(), points.len(), wrong.len());
+    wrong
 }
