@@ -304,6 +304,7 @@ mod tests {
         name_hash: NameHash::File,
         folds_case: false,
         strips: false,
+        merge: None,
     };
 
     fn carried(libraries: Vec<Library>, options: &Options) -> Result<Vec<GraftedLib>> {

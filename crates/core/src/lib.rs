@@ -174,5 +174,5 @@ pub use parallel::parallel_map;
 pub use path::PackagePath;
 pub use registry::{Registration, backends};
 pub use repairer::{
-    About, Context, Layout, NameHash, PatchKind, PyPackage, PyPatch, Repairer, Subject, Which,
+    About, Context, Layout, Merge, NameHash, PatchKind, PyPackage, PyPatch, Repairer, Subject, Which,
 };

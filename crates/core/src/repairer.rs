@@ -26,6 +26,20 @@ pub struct About {
     pub folds_case: bool,
     /// Whether it can drop what no loader needs (`--strip`).
     pub strips: bool,
+    /// How its files are joined, if one file may be for several processors at once.
+    pub merge: Option<&'static dyn Merge>,
+}
+
+/// What a backend can do whose files may be for several processors at once.
+pub trait Merge: Sync + std::fmt::Debug {
+    /// The file that is for all processors that `parts` are for.
+    ///
+    /// # Errors
+    /// When two of them are for the same processor, or one is damaged.
+    fn files(&self, parts: &[&[u8]]) -> Result<Vec<u8>>;
+
+    /// The platform tags of the package that is made of packages which claim these.
+    fn tags(&self, claimed: &[&[String]]) -> Vec<String>;
 }
 
 /// What the hash in the name of a carried library covers.
@@ -125,6 +139,8 @@ pub enum Layout<'a> {
         options: &'a OptionValues,
         /// What was found out about it.
         audit: &'a Audit,
+        /// Every file at the place that it is installed to.
+        files: &'a Files,
     },
     /// A directory of programs and libraries.
     Bundle {

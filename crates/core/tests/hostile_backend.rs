@@ -37,6 +37,7 @@ static ABOUT: About = About {
     name_hash: NameHash::File,
     folds_case: false,
     strips: false,
+    merge: None,
 };
 
 impl Hostile {

@@ -49,6 +49,7 @@ static ABOUT: About = About {
     name_hash: NameHash::File,
     folds_case: false,
     strips: true,
+    merge: None,
 };
 
 impl Repairer for Elf {

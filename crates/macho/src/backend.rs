@@ -8,6 +8,7 @@ use spokeshave_core::{
 };
 
 use crate::facts::MachoFacts;
+use crate::merge::Lipo;
 use crate::plan::plan;
 use crate::{audit, edit, image};
 
@@ -49,6 +50,7 @@ static ABOUT: About = About {
     name_hash: NameHash::File,
     folds_case: false,
     strips: false,
+    merge: Some(&Lipo),
 };
 
 impl Repairer for Macho {

@@ -25,6 +25,8 @@ pub mod fuzzing;
 #[cfg(test)]
 mod handmade;
 mod image;
+mod lipo;
+mod merge;
 mod plan;
 mod search;
 pub mod sign;

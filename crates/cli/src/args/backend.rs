@@ -133,6 +133,7 @@ mod tests {
             name_hash: NameHash::File,
             folds_case: false,
             strips: false,
+            merge: None,
         }
     }
 

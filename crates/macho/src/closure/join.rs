@@ -3,16 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use object::macho;
-use spokeshave_core::{ByteSource, Bytes, Error, Locate as _, Result};
+use spokeshave_core::{ByteSource, Bytes, Locate as _, Result};
 
 use super::build::leaf;
 use super::{Node, NodeKind};
 use crate::facts::{Arch, MachoFacts};
-
-/// `struct fat_header` and `struct fat_arch` of `mach-o/fat.h`.
-const HEADER: u64 = 8;
-const ENTRY: u64 = 20;
+use crate::lipo::{self, Places};
 
 /// Puts the fat file of each set of thin libraries in the place of the first of them, until none is left: what two
 /// thin libraries need is needed by one file once they are joined.
@@ -33,7 +29,7 @@ pub fn join(nodes: &mut [Node]) -> Result<()> {
 
 fn join_group(nodes: &mut [Node], mut group: Vec<usize>) -> Result<()> {
     let arch = |index: &usize| nodes.get(*index)?.facts.slices.first().map(|slice| slice.arch);
-    group.sort_by_key(|index| arch(index));
+    group.sort_by_key(|index| arch(index).map(lipo::order));
     let Some(first) = group.iter().min().copied() else { return Ok(()) };
     let parts: Vec<(Arch, Arc<dyn ByteSource>)> =
         group.iter().filter_map(|index| Some((arch(index)?, nodes.get(*index)?.source.clone()))).collect();
@@ -97,63 +93,23 @@ fn groups(nodes: &[Node]) -> Vec<Vec<usize>> {
 
 /// A fat file that is made anew each time it is opened.
 struct Fat {
-    parts: Vec<(Arch, Arc<dyn ByteSource>)>,
-    /// For each part where it begins, its size and its alignment as a power of two.
-    places: Vec<(u32, u32, u32)>,
-    size: u64,
+    parts: Vec<Arc<dyn ByteSource>>,
+    places: Places,
 }
 
 impl Fat {
     fn new(parts: Vec<(Arch, Arc<dyn ByteSource>)>) -> Result<Self> {
-        let too_large = || Error::new("the slices are too large for one fat file together");
-        let mut places = Vec::with_capacity(parts.len());
-        let mut end = HEADER + ENTRY * parts.len() as u64;
-        for (arch, source) in &parts {
-            let align = alignment(*arch);
-            let start = end.next_multiple_of(1 << align);
-            end = start.checked_add(source.size()).ok_or_else(too_large)?;
-            let place = u32::try_from(start).ok().zip(u32::try_from(source.size()).ok());
-            let (start, size) = place.ok_or_else(too_large)?;
-            places.push((start, size, align));
-        }
-        Ok(Fat { parts, places, size: end })
-    }
-}
-
-/// The size of a page there, as a power of two.
-fn alignment(arch: Arch) -> u32 {
-    match macho::CpuType(arch.cputype) {
-        macho::CPU_TYPE_X86_64
-        | macho::CPU_TYPE_X86
-        | macho::CPU_TYPE_POWERPC
-        | macho::CPU_TYPE_POWERPC64 => 12,
-        _ => 14,
+        let sizes: Vec<(Arch, u64)> = parts.iter().map(|(arch, source)| (*arch, source.size())).collect();
+        Ok(Fat { places: Places::new(&sizes)?, parts: parts.into_iter().map(|(_, source)| source).collect() })
     }
 }
 
 impl ByteSource for Fat {
     fn size(&self) -> u64 {
-        self.size
+        self.places.size
     }
 
     fn open(&self) -> Result<Bytes> {
-        let mut bytes = Vec::new();
-        let mut word = |value: u32| bytes.extend_from_slice(&value.to_be_bytes());
-        word(macho::FAT_MAGIC);
-        word(self.parts.len() as u32);
-        for ((arch, _), (start, size, align)) in self.parts.iter().zip(&self.places) {
-            for value in [arch.cputype, arch.cpusubtype, *start, *size, *align] {
-                word(value);
-            }
-        }
-        for ((_, source), (start, size, _)) in self.parts.iter().zip(&self.places) {
-            bytes.resize(*start as usize, 0);
-            let part = source.open()?;
-            if part.len() as u64 != u64::from(*size) {
-                return Err(Error::new("a library changed while it was read").into());
-            }
-            bytes.extend_from_slice(&part);
-        }
-        Ok(Bytes::from(bytes))
+        Ok(Bytes::from(self.places.fill(self.parts.iter().map(|part| part.open()))?))
     }
 }
