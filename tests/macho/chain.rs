@@ -204,6 +204,20 @@ fn one_copy_whatever_its_names() {
 }
 
 #[test]
+fn the_bill_of_materials_has_the_version_that_a_library_says() {
+    let mac = Mac::new("arm64");
+    mac.lib(
+        "/opt/liba.dylib",
+        "/opt/liba.dylib",
+        "int a(int x) { return x; }",
+        &["-Wl,-current_version,1.2.11"],
+    );
+    let wheel = mac.repair(&[], &mac.wheel(EXT, &["@root/opt/liba.dylib"]));
+    let sbom = String::from_utf8(wheel.read(&wheel.find("demo-1.0.dist-info/sboms/", ".json"))).unwrap();
+    assert!(sbom.contains("\"version\": \"1.2.11\"") || sbom.contains("\"version\":\"1.2.11\""), "{sbom}");
+}
+
+#[test]
 fn two_libraries_of_one_name() {
     let mac = Mac::new("x86_64");
     for (dir, add) in [("one", 1), ("two", 20)] {

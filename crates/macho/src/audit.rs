@@ -207,7 +207,7 @@ fn library(node: &Node, role: Role, result: AuditResult) -> Library {
         role,
         included: node.included,
         keep_name: false,
-        version: None,
+        version: show::version(&node.facts),
         variants: Vec::new(),
         result,
     }

@@ -1,8 +1,10 @@
 //! The dependency graph as dyld would build it: artifacts and libraries, and which need of which slice led where.
 
 mod build;
+mod include;
 mod join;
 mod locate;
+mod roots;
 
 pub use build::read_artifacts;
 

@@ -25,6 +25,14 @@ pub fn facts(facts: &MachoFacts) -> Vec<Fact> {
     lines
 }
 
+/// The version that a library says of itself: the current version of its `LC_ID_DYLIB`, which linkers write as 0 when
+/// nobody names one.
+pub fn version(facts: &MachoFacts) -> Option<String> {
+    let mut ids = facts.slices.iter().filter_map(|slice| slice.id.as_ref());
+    let version = ids.next()?.current_version;
+    (version != 0).then(|| format!("{}.{}.{}", version >> 16, (version >> 8) & 0xff, version & 0xff))
+}
+
 fn signature(signature: &SignatureFacts) -> String {
     let kind = match (signature.identity, signature.flags & LINKER_SIGNED != 0) {
         (true, _) => "by an identity",

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use object::macho;
 use spokeshave_core::{
-    Artifact, Bytes, Context, Error, FileId, Found, Locate as _, Location, PackagePath, Result, parallel_map,
+    Artifact, Bytes, Context, FileId, Found, Locate as _, Location, PackagePath, Result, parallel_map,
 };
 
 use super::locate::Search;
+use super::roots::reachable;
 use super::{Closure, Edge, Node, NodeKind};
 use crate::facts::{Arch, MachoFacts};
 use crate::search::{Around, Environment, Frame};
@@ -56,16 +57,16 @@ impl Closure {
     ) -> Result<Closure> {
         let mut builder = Builder::new(set, facts, cx, env, target);
         for root in builder.roots() {
-            builder.load_all(root, None)?;
+            builder.load_all(root)?;
         }
         builder.include()?;
         // What is carried is a binary of the package afterwards: all that it is for must be found.
         let mut done = HashSet::new();
-        while let Some(next) = reachable(&builder.nodes).into_iter().find(|node| !done.contains(node)) {
-            done.insert(next);
-            if builder.nodes.get(next).is_some_and(|node| node.kind == NodeKind::Library) {
-                builder.load_all(next, None)?;
-            }
+        while let Some(next) = reachable(&builder.nodes).into_iter().find(|index| {
+            let library = builder.nodes.get(*index).is_some_and(|node| node.kind == NodeKind::Library);
+            library && done.insert(*index)
+        }) {
+            builder.load_all(next)?;
         }
         builder.finish()
     }
@@ -85,7 +86,7 @@ pub(super) struct Builder<'a> {
     /// The trees of the package but for its root.
     pub(super) trees: Vec<PackagePath>,
     /// For each artifact, where its build linked from.
-    linked: Vec<Vec<PathBuf>>,
+    pub(super) linked: Vec<Vec<PathBuf>>,
     aliases: Vec<BTreeSet<String>>,
     /// The slices (node, slice) that were part of a load.
     reached: HashSet<(usize, usize)>,
@@ -102,9 +103,9 @@ pub(super) struct Load {
     /// What is loaded, by its `LC_ID_DYLIB`.
     pub installed: HashMap<String, usize>,
     /// Who loaded a node; `None` for the root.
-    loader: HashMap<usize, Option<usize>>,
+    pub(super) loader: HashMap<usize, Option<usize>>,
     /// Nodes whose needs are still to be looked at.
-    queue: VecDeque<usize>,
+    pub(super) queue: VecDeque<usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -199,7 +200,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The slices of a node that take part in loads of the package.
-    fn slices(&self, node: usize) -> Vec<usize> {
+    pub(super) fn slices(&self, node: usize) -> Vec<usize> {
         let Some(node) = self.nodes.get(node).filter(|node| node.facts.inert.is_none()) else {
             return Vec::new();
         };
@@ -207,65 +208,26 @@ impl<'a> Builder<'a> {
         slices.filter(|(_, slice)| self.target.accepts(slice)).map(|(at, _)| at).collect()
     }
 
-    fn is_loadable(&self, node: usize) -> bool {
+    pub(super) fn is_loadable(&self, node: usize) -> bool {
         !self.slices(node).is_empty()
     }
 
-    fn is_artifact(&self, node: usize) -> bool {
+    pub(super) fn is_artifact(&self, node: usize) -> bool {
         self.nodes.get(node).is_some_and(|node| matches!(node.kind, NodeKind::Artifact(_)))
     }
 
-    /// The artifacts in the order in which they are tried as roots: those whose file name no other one needs, then
-    /// those that only such ones need that are not reached in the end, and so on; of a circle the first.
-    fn roots(&self) -> Vec<usize> {
-        let reaches = |index: usize| -> BTreeSet<usize> {
-            let slices = self.nodes.get(index).map_or(&[][..], |node| &node.facts.slices);
-            let names =
-                slices.iter().flat_map(|slice| slice.dylibs.iter().map(|(_, dylib)| leaf(&dylib.name)));
-            names
-                .filter_map(|name| self.siblings.get(name))
-                .flatten()
-                .copied()
-                .filter(|to| *to != index)
-                .collect()
-        };
-        let mut loadable: BTreeSet<usize> =
-            (0..self.nodes.len()).filter(|index| self.is_loadable(*index)).collect();
-        let edges: BTreeMap<usize, BTreeSet<usize>> =
-            loadable.iter().map(|index| (*index, reaches(*index))).collect();
-        let mut wanted: HashMap<usize, usize> = HashMap::new();
-        for to in edges.values().flatten() {
-            *wanted.entry(*to).or_default() += 1;
-        }
-        let mut free: BTreeSet<usize> =
-            loadable.iter().copied().filter(|i| wanted.get(i).is_none_or(|n| *n == 0)).collect();
-        let mut order = Vec::new();
-        while let Some(next) = free.pop_first().or_else(|| loadable.first().copied()) {
-            loadable.remove(&next);
-            order.push(next);
-            for to in edges.get(&next).into_iter().flatten() {
-                let count = wanted.entry(*to).or_default();
-                *count = count.saturating_sub(1);
-                if *count == 0 && loadable.contains(to) {
-                    free.insert(*to);
-                }
-            }
-        }
-        order
-    }
-
-    /// Loads the slices of `root` that no load has reached; `opener` is the file that opens it.
-    fn load_all(&mut self, root: usize, opener: Option<usize>) -> Result<()> {
+    /// Loads the slices of `root` that no load has reached.
+    pub(super) fn load_all(&mut self, root: usize) -> Result<()> {
         for slice in self.slices(root) {
             if !self.reached.contains(&(root, slice)) {
-                self.load(root, slice, opener)?;
+                self.load(root, slice)?;
             }
         }
         Ok(())
     }
 
     /// Loads one slice of `root` and everything below it.
-    fn load(&mut self, root: usize, slice: usize, opener: Option<usize>) -> Result<()> {
+    fn load(&mut self, root: usize, slice: usize) -> Result<()> {
         let Some(node) = self.nodes.get(root) else { return Ok(()) };
         let Some(facts) = node.facts.slices.get(slice) else { return Ok(()) };
         let program = facts.filetype == macho::MH_EXECUTE.0;
@@ -277,10 +239,10 @@ impl<'a> Builder<'a> {
             },
             linked: self.linked.get(root).cloned().unwrap_or_default(),
             installed: HashMap::new(),
-            loader: opener.map(|opener| (opener, None)).into_iter().collect(),
+            loader: HashMap::new(),
             queue: VecDeque::new(),
         };
-        self.enter(&mut load, root, opener);
+        self.enter(&mut load, root, None);
         while let Some(node) = load.queue.pop_front() {
             if let Some(slice) = self.slice_in(&load, node) {
                 self.reached.insert((node, slice));
@@ -297,7 +259,7 @@ impl<'a> Builder<'a> {
 
     /// Brings `node` into the process, if it is not there.
     fn enter(&self, load: &mut Load, node: usize, loader: Option<usize>) {
-        if load.queue.contains(&node) || load.loader.contains_key(&node) {
+        if load.loader.contains_key(&node) {
             return;
         }
         load.loader.insert(node, loader);
@@ -376,78 +338,6 @@ impl<'a> Builder<'a> {
         Around { files: self.cx.files, trees: &self.trees, executable: load.executable.as_ref() }
     }
 
-    /// Adds the libraries of `--include`.
-    fn include(&mut self) -> Result<()> {
-        let mut missing: Vec<String> = Vec::new();
-        for (index, include) in self.cx.options.include.iter().enumerate() {
-            let openers: Vec<usize> =
-                (0..self.nodes.len()).filter(|n| self.is_artifact(*n) && self.is_loadable(*n)).collect();
-            let mut tried: BTreeSet<String> = BTreeSet::new();
-            let mut found: BTreeSet<usize> = BTreeSet::new();
-            // Each processor may find a file of its own.
-            let mut done: BTreeSet<Arch> = BTreeSet::new();
-            for opener in openers {
-                for slice in self.slices(opener) {
-                    let Some(arch) =
-                        self.nodes.get(opener).and_then(|node| node.facts.slices.get(slice)).map(|s| s.arch)
-                    else {
-                        continue;
-                    };
-                    if done.contains(&arch) {
-                        continue;
-                    }
-                    let search = self.search_included(&include.lib, opener, arch)?;
-                    match search.to {
-                        Some(to) => {
-                            done.insert(arch);
-                            found.insert(to);
-                        }
-                        None => tried.extend(search.tried.iter().map(|t| format!("{}: {}", t.path, t.why))),
-                    }
-                }
-            }
-            if found.is_empty() {
-                let tried: Vec<String> = tried.into_iter().collect();
-                missing.push(format!("{} (looked at: {})", include.lib, tried.join(", ")));
-            }
-            for node in found {
-                if let Some(node) = self.nodes.get_mut(node).filter(|node| node.kind == NodeKind::Library) {
-                    node.included.get_or_insert(index);
-                }
-                self.load_all(node, None)?;
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(format!("library to include is nowhere: {}", missing.join("; ")))
-            .at("--include")
-            .hint("name its directory with --lib-dir, or give its path")
-            .into())
-    }
-
-    /// What a name of `--include` leads to when `opener` opens it: a name is looked for as dyld does for `dlopen`; a
-    /// path leads to what the package has under that file name, so that a package that carries it already stays.
-    fn search_included(&mut self, lib: &str, opener: usize, arch: Arch) -> Result<Search> {
-        let load = Load {
-            arch,
-            executable: self.env.executable_path.clone().map(Location::Host),
-            linked: self.linked.get(opener).cloned().unwrap_or_default(),
-            installed: HashMap::new(),
-            loader: HashMap::new(),
-            queue: VecDeque::new(),
-        };
-        if !lib.contains('/') {
-            return self.search(&format!("@rpath/{lib}"), opener, &load);
-        }
-        let mut search = Search::default();
-        self.by_sibling(leaf(lib), opener, &load, &mut search);
-        if search.to.is_none() {
-            self.try_file(Location::Host(lib.into()), "--include", opener, &load, &mut search)?;
-        }
-        Ok(search)
-    }
-
     fn finish(self) -> Result<Closure> {
         let mut nodes = self.nodes;
         for (node, aliases) in nodes.iter_mut().zip(self.aliases) {
@@ -465,24 +355,6 @@ impl<'a> Builder<'a> {
         }
         Ok(Closure { nodes })
     }
-}
-
-/// The nodes that the package needs: those below an artifact or an included library and not only below what stays out.
-fn reachable(nodes: &[Node]) -> BTreeSet<usize> {
-    let root = |node: &Node| {
-        matches!(node.kind, NodeKind::Artifact(_))
-            || (node.kind == NodeKind::Library && node.included.is_some())
-    };
-    let mut queue: Vec<usize> =
-        (0..nodes.len()).filter(|index| nodes.get(*index).is_some_and(root)).collect();
-    let mut found: BTreeSet<usize> = queue.iter().copied().collect();
-    while let Some(node) = queue.pop().and_then(|index| nodes.get(index)) {
-        if matches!(node.kind, NodeKind::Artifact(_) | NodeKind::Library) {
-            let needs = node.needs.iter().flatten().filter_map(|edge| edge.to);
-            queue.extend(needs.filter(|to| found.insert(*to)));
-        }
-    }
-    found
 }
 
 /// The file name of a path.

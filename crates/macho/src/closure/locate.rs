@@ -48,7 +48,7 @@ impl Builder<'_> {
             match &place.at {
                 Ok(at) => {
                     let in_package = place.in_package();
-                    if self.try_file(at.clone(), &place.rule, from, load, &mut search)? {
+                    if self.try_file(at.clone(), &place.rule, load, &mut search)? {
                         search.stays &= in_package;
                         search.by_load = place.by_load;
                         break;
@@ -127,12 +127,11 @@ impl Builder<'_> {
         &mut self,
         path: Location,
         rule: &str,
-        from: usize,
         load: &Load,
         search: &mut Search,
     ) -> Result<bool> {
         let shown = path.to_string();
-        match self.file(path, from, load)? {
+        match self.file(path, load)? {
             Ok(node) => {
                 let inside = self.nodes.get(node).is_some_and(|n| matches!(n.location, Location::Package(_)));
                 (search.to, search.rule, search.stays) = (Some(node), rule.to_owned(), inside);
@@ -143,7 +142,7 @@ impl Builder<'_> {
     }
 
     /// The node of the file at `path`, or why it is not taken.
-    fn file(&mut self, path: Location, from: usize, load: &Load) -> Result<Result<usize, String>> {
+    fn file(&mut self, path: Location, load: &Load) -> Result<Result<usize, String>> {
         if let Some(system) = self.system(&path) {
             return Ok(system);
         }
@@ -153,11 +152,7 @@ impl Builder<'_> {
         }
         if let Some(known) = self.by_id.get(&found.id).copied() {
             let facts = self.nodes.get(known).map(|node| node.facts.clone()).unwrap_or_default();
-            return Ok(match misfit(&facts, load) {
-                Some(why) => Err(why),
-                None if known == from => Err("is the file itself".to_owned()),
-                None => Ok(known),
-            });
+            return Ok(misfit(&facts, load).map_or(Ok(known), Err));
         }
         let facts = match self.cx.cache.get::<MachoFacts>(&found.id) {
             Some(facts) => facts,

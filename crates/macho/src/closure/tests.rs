@@ -1,3 +1,4 @@
 mod kit;
 mod package;
+mod property;
 mod rules;
