@@ -31,11 +31,13 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     verify(file, &new, &changes).expect("the edited file is what was asked for");
-    let again = patch(&new, &changes).expect("the edited file can be edited");
-    // A new name that was an old one as well may be renamed once more.
+    // A new name that was an old one as well would be renamed once more.
     let chained =
         |(_, new): &(String, String)| changes.imports.iter().any(|(old, _)| old.eq_ignore_ascii_case(new));
-    assert!(again.is_empty() || changes.imports.iter().any(chained), "the same change again: {again:?}");
+    if !changes.imports.iter().any(chained) {
+        let again = patch(&new, &changes).expect("the edited file can be edited");
+        assert!(again.is_empty(), "the same change again: {again:?}");
+    }
     PeFacts::read(&new).expect("the edited file can be read");
 });
 

@@ -119,6 +119,10 @@ pub struct PeFacts {
 /// cffi's for PyPy.
 const INIT_PREFIXES: [&[u8]; 4] = [b"PyInit_", b"PyInitU_", b"PyModExport_", b"_cffi_pypyinit_"];
 
+/// How many modules, and libraries that functions are forwarded to, are taken from an export table; a file is one module,
+/// and an API set's host forwards to some 20 libraries.
+const MAX_EXPORTED: usize = 1000;
+
 impl PeFacts {
     /// Reads them. Few pages of a mapped file are touched: headers, import and export tables, the version resource.
     ///
@@ -212,12 +216,19 @@ impl PeFacts {
     fn read_exports(&mut self, image: &Image<'_>, exports: &Exports<'_>) {
         self.export_name = exports.name.as_ref().map(|(name, _)| (*name).to_owned());
         let libraries = exports.forwarders.iter().filter_map(|text| text.rsplit_once('.'));
-        let libraries: BTreeSet<&str> = libraries.map(|(library, _)| library).collect();
+        let mut libraries: BTreeSet<&str> = libraries.map(|(library, _)| library).collect();
+        // Names may share their ends, so a hostile file could ask for far more text than it holds.
+        while libraries.len() > MAX_EXPORTED {
+            libraries.pop_last();
+        }
         self.forwards = libraries.into_iter().map(str::to_owned).collect();
         for rva in exports.names {
             let start = image.offset_of(rva.get(LE)).and_then(|at| usize::try_from(at).ok());
             let text = start.and_then(|at| image.bytes.get(at..)).unwrap_or_default();
             // A big library exports 60,000 functions: only names that begin right are read.
+            if self.init_names.len() == MAX_EXPORTED {
+                break;
+            }
             let Some(prefix) = INIT_PREFIXES.iter().find(|prefix| text.starts_with(prefix)) else { continue };
             if let Ok((name, _)) = image.name_at(rva.get(LE), "name of an export") {
                 self.init_names.extend(name.get(prefix.len()..).map(str::to_owned));

@@ -65,16 +65,7 @@ pub(super) fn add_section(
     let pointer = insert_at.saturating_add(shift).next_multiple_of(file_alignment);
     let inserted = pointer.saturating_add(raw_size).saturating_sub(insert_at.saturating_add(shift));
 
-    let mut section = Vec::with_capacity(pe::IMAGE_SIZEOF_SECTION_HEADER);
-    section.extend_from_slice(NAME);
-    for value in [size, rva, raw_size, pointer] {
-        section.extend_from_slice(&narrow(value)?.to_le_bytes());
-    }
-    // No relocations, no line numbers.
-    section.extend_from_slice(&[0; 12]);
-    let flags = pe::IMAGE_SCN_CNT_INITIALIZED_DATA.0 | pe::IMAGE_SCN_MEM_READ.0;
-    section.extend_from_slice(&flags.to_le_bytes());
-
+    let mut section = section_header(size, rva, raw_size, pointer)?;
     let table_end = header.section_table_end();
     match widened {
         Room::There => writes.put(table_end, section),
@@ -100,6 +91,17 @@ pub(super) fn add_section(
     let data = u64::from(header.size_of_initialized_data).saturating_add(raw_size);
     writes.put_u32(header.offset_of(Field::SizeOfInitializedData), u32::try_from(data).unwrap_or(u32::MAX));
     Ok(places)
+}
+
+/// An `IMAGE_SECTION_HEADER` of read-only data, without relocations and line numbers.
+fn section_header(size: u64, rva: u64, raw_size: u64, pointer: u64) -> Result<Vec<u8>> {
+    let mut section = NAME.to_vec();
+    for value in [size, rva, raw_size, pointer, 0, 0, 0] {
+        section.extend_from_slice(&narrow(value)?.to_le_bytes());
+    }
+    let flags = pe::IMAGE_SCN_CNT_INITIALIZED_DATA.0 | pe::IMAGE_SCN_MEM_READ.0;
+    section.extend_from_slice(&flags.to_le_bytes());
+    Ok(section)
 }
 
 /// `FileAlignment` and `SectionAlignment`, if they are such that sections can be added.

@@ -65,7 +65,7 @@ pub(crate) fn edit(old: &[u8], changes: &Changes) -> Result<Vec<Edit>> {
     let image = Image::parse(old)?;
     let references = references::of(&image)?;
     let goal = references::goal(&references, changes)?;
-    if goal.is_empty() {
+    if goal.iter().all(Option::is_none) {
         return Ok(Vec::new());
     }
     refuse(&image, &references)?;

@@ -49,7 +49,12 @@ impl Moves {
         let header = &image.header;
         field(header.offset_of(Field::PointerToSymbolTable), header.pointer_to_symbol_table)?;
         for section in &image.sections {
-            for (at, pointer) in section.file_pointers() {
+            let [contents, others @ ..] = section.file_pointers();
+            // Where there are no contents, the pointer leads nowhere, but it must stay aligned.
+            if section.size_of_raw_data > 0 {
+                field(contents.0, contents.1)?;
+            }
+            for (at, pointer) in others {
                 field(at, pointer)?;
             }
         }

@@ -22,7 +22,7 @@ type Wanted<'c> = Vec<(&'c str, Vec<usize>)>;
 pub(super) fn place(
     image: &Image<'_>,
     references: &[Reference<'_>],
-    goal: &[(usize, &str)],
+    goal: &[Option<&str>],
     moves: &mut Moves,
     writes: &mut Writes,
 ) -> Result<()> {
@@ -44,47 +44,45 @@ pub(super) fn place(
 fn over_old<'c>(
     image: &Image<'_>,
     references: &[Reference<'_>],
-    goal: &[(usize, &'c str)],
+    goal: &[Option<&'c str>],
     writes: &mut Writes,
 ) -> Wanted<'c> {
-    let new_name = |index: usize| goal.iter().find(|(other, _)| *other == index).map(|(_, new)| *new);
+    let used = used_otherwise(image);
     let mut written: Vec<&Range<u64>> = Vec::new();
     let mut wanted: Wanted<'c> = Vec::new();
-    for (index, new) in goal {
-        let Some(reference) = references.get(*index) else { continue };
+    for (index, (reference, new)) in references.iter().zip(goal).enumerate() {
+        let Some(new) = *new else { continue };
         let text = &reference.text;
         if written.contains(&text) {
             continue;
         }
-        let fits = new.len() as u64 <= text.end.saturating_sub(text.start);
+        let size = text.end.saturating_sub(text.start);
         let whole = text.start..text.end.saturating_add(1);
-        let free = references.iter().enumerate().all(|(other, reference)| {
-            let same = reference.text == *text && new_name(other) == Some(*new);
-            (same || !overlap(&reference.text, &whole)) && !overlap(&reference.descriptor, &whole)
+        let is_own = |other: &Reference<'_>, name: &Option<&str>| other.text == *text && *name == Some(new);
+        let alone = references.iter().zip(goal).all(|(other, name)| {
+            !overlap(&other.descriptor, &whole) && (is_own(other, name) || !overlap(&other.text, &whole))
         });
-        if fits && free && !is_used_otherwise(image, &whole) {
+        if new.len() as u64 <= size && alone && !used.iter().any(|range| overlap(range, &whole)) {
             let mut bytes = new.as_bytes().to_vec();
-            bytes.resize((text.end.saturating_sub(text.start)) as usize, 0);
+            bytes.resize(size as usize, 0);
             writes.put(text.start, bytes);
             written.push(text);
             continue;
         }
-        match wanted.iter_mut().find(|(name, _)| name == new) {
-            Some((_, users)) => users.push(*index),
-            None => wanted.push((new, vec![*index])),
+        match wanted.iter_mut().find(|(name, _)| *name == new) {
+            Some((_, users)) => users.push(index),
+            None => wanted.push((new, vec![index])),
         }
     }
     wanted
 }
 
-/// Whether the headers, the export name or a data directory that holds no names of imported DLLs lie over a range.
-fn is_used_otherwise(image: &Image<'_>, range: &Range<u64>) -> bool {
+/// The file ranges of the export name and of the data directories that hold no names of imported DLLs.
+fn used_otherwise(image: &Image<'_>) -> Vec<Range<u64>> {
     let holds_names = [pe::IMAGE_DIRECTORY_ENTRY_IMPORT, pe::IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT];
+    let others = directories(image).filter(|(index, _)| !holds_names.contains(index));
     let export_name = image.exports().ok().and_then(|exports| exports.name);
-    range.start < u64::from(image.header.size_of_headers)
-        || export_name.is_some_and(|(_, name)| overlap(&name, range))
-        || directories(image)
-            .any(|(index, directory)| !holds_names.contains(&index) && overlap(&directory, range))
+    others.map(|(_, range)| range).chain(export_name.map(|(_, range)| range)).collect()
 }
 
 /// The data directories that stay, with their file ranges.

@@ -73,21 +73,18 @@ pub(super) fn of<'a>(image: &Image<'a>) -> Result<Vec<Reference<'a>>> {
     Ok(references)
 }
 
-/// Of each reference that changes, its index and the new name.
+/// The new name of each reference that changes.
 ///
 /// # Errors
 /// When a new name is no file name.
-pub(super) fn goal<'c>(references: &[Reference<'_>], changes: &'c Changes) -> Result<Vec<(usize, &'c str)>> {
-    let mut goal = Vec::new();
-    for (index, reference) in references.iter().enumerate() {
-        let Some(new) = changes.renamed(reference.name) else { continue };
-        if new.is_empty() || new.len() > MAX_NEW_NAME || new.chars().any(char::is_control) {
-            let what = format!("an import can't be named {:?}", new.escape_debug().to_string());
-            return Err(Error::new(what).into());
-        }
-        goal.push((index, new));
+pub(super) fn goal<'c>(references: &[Reference<'_>], changes: &'c Changes) -> Result<Vec<Option<&'c str>>> {
+    let goal: Vec<_> = references.iter().map(|reference| changes.renamed(reference.name)).collect();
+    let is_wrong =
+        |name: &&&str| name.is_empty() || name.len() > MAX_NEW_NAME || name.chars().any(char::is_control);
+    match goal.iter().flatten().find(is_wrong) {
+        Some(name) => Err(Error::new(format!("an import can't be named \"{}\"", name.escape_debug())).into()),
+        None => Ok(goal),
     }
-    Ok(goal)
 }
 
 /// The longest new name in bytes: what a file name may have on Windows.

@@ -33,8 +33,6 @@ pub(crate) struct Header {
     pub linker: (u8, u8),
     /// `SizeOfInitializedData`.
     pub size_of_initialized_data: u32,
-    /// `AddressOfEntryPoint`.
-    pub entry_point: u32,
     /// `ImageBase`.
     pub image_base: u64,
     /// `SectionAlignment`.
@@ -111,7 +109,7 @@ impl Header {
         Ok(header)
     }
 
-    fn optional<H: pe_header::Optional>(bytes: &[u8], at: u64, coff: &pe::ImageFileHeader) -> Result<Self> {
+    fn optional<H: layout::Optional>(bytes: &[u8], at: u64, coff: &pe::ImageFileHeader) -> Result<Self> {
         let raw: &H = record(bytes, at, "IMAGE_OPTIONAL_HEADER")?;
         let size_of_optional_header = coff.size_of_optional_header.get(LE);
         let room =
@@ -200,7 +198,7 @@ impl Header {
 }
 
 /// The two layouts of the optional header.
-mod pe_header {
+mod layout {
     use super::{Header, LE, pe};
 
     pub(super) trait Optional: object::pod::Pod {
@@ -226,7 +224,6 @@ mod pe_header {
                         characteristics: 0,
                         linker: (self.major_linker_version, self.minor_linker_version),
                         size_of_initialized_data: self.size_of_initialized_data.get(LE),
-                        entry_point: self.address_of_entry_point.get(LE),
                         image_base: self.image_base.get(LE).into(),
                         section_alignment: self.section_alignment.get(LE),
                         file_alignment: self.file_alignment.get(LE),

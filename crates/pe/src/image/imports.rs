@@ -9,8 +9,8 @@ use spokeshave_core::{Error, Result};
 use super::view::record;
 use super::{Image, records};
 
-/// How many descriptors a file may have; large programs have some 100.
-pub(super) const MAX_DESCRIPTORS: usize = 10_000;
+/// How many descriptors a table may have; those of large programs have some 100.
+const MAX_DESCRIPTORS: usize = 4096;
 
 /// An import descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
