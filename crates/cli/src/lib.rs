@@ -81,6 +81,7 @@ fn run(arguments: Vec<OsString>) -> Result<Exit> {
         Command::Bundle(args) => command::bundle(args, &backends?, given, &cli.terminal, &mut out),
         Command::Cargo(args) => command::cargo(args, &backends?, given, &cli.terminal, &mut out),
         Command::Editable(args) => command::editable(args, &backends?, &cli.terminal, &mut out),
+        Command::Merge(args) => command::merge(args, &backends?, &cli.terminal, &mut out),
         Command::Show(args) => command::show(args, &backends?, given, &cli.terminal, &mut out),
         Command::Tree(args) => command::tree(args, &backends?, given, &cli.terminal, &mut out),
         Command::Backends(args) => command::backends(args, &backends?, &mut out),

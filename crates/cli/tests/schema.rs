@@ -52,6 +52,8 @@ fn every_json_output_matches_its_schema() {
         valid("editable", &bench.spokeshave(copied).exits(code).stdout);
     }
 
+    valid("merge", &bench.spokeshave(["merge", "--json", "absent.whl", wheel]).exits(1).stdout);
+
     for command in ["show", "tree"] {
         let found = [command, "--json", "-l", libs.dir(), wheel, "absent", env!("CARGO_BIN_EXE_spokeshave")];
         let found = bench.spokeshave(found).exits(1).stdout;

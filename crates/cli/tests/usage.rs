@@ -42,6 +42,10 @@ fn every_option_for_build_outputs_is_there() {
         }
         assert!(help.contains("-o,"), "{help}");
     }
+    let merge = spokeshave(&["merge", "--help"]).exits(0).stdout;
+    for option in ["-w, --wheel-dir", "-z, --compression-level", "-n, --dry-run", "-j, --jobs", "--json"] {
+        assert!(merge.contains(option), "{option} is not in\n{merge}");
+    }
     let cargo =
         Outcome::of(Command::new(env!("CARGO_BIN_EXE_cargo-spokeshave")).args(["spokeshave", "--help"]));
     assert_eq!(cargo.exits(0).stdout, spokeshave(&["cargo", "--help"]).stdout);
@@ -78,6 +82,7 @@ fn usage_errors_exit_2() {
         .complains(&["absolute path"]);
     spokeshave(&["cargo", "--libs-dri", "x", "--", "build"]).exits(2).complains(&["'--libs-dir'"]);
     spokeshave(&["editable", "app"]).exits(2).complains(&["--output <FILE>"]);
+    spokeshave(&["merge", "one.whl"]).exits(2).complains(&["2 values required", "<WHEEL>"]);
     spokeshave(&["completions", "tcsh"]).exits(2).complains(&["zsh"]);
 }
 

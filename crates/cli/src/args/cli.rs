@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
-use spokeshave_core::pipeline::WheelOptions;
+use spokeshave_core::pipeline::{MergeOptions, WheelOptions};
 use spokeshave_core::{Globs, Include, OptionValues, Options, Result};
 
 use super::{BundleArgs, CargoArgs, EditableArgs, ModeArg, values};
@@ -63,6 +63,8 @@ pub enum Command {
     Bundle(BundleArgs),
     /// Run cargo and bundle what it builds
     Cargo(CargoArgs),
+    /// Make one wheel of wheels of one release that are for different processors: universal2
+    Merge(MergeArgs),
     /// Copy a program or shared library so that it finds at run time what it was linked with
     Editable(EditableArgs),
     /// Say which platform tag an input earns and why no better one
@@ -115,6 +117,32 @@ pub struct RepairArgs {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// Print one JSON object per wheel and line on stdout
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// `spokeshave merge`
+#[derive(Debug, Args)]
+#[command(after_help = "Binaries that differ are joined, with their signatures. What is the same, and what only some of the \
+    wheels have, stays as it is. Other files that differ are an error that names them all.")]
+pub struct MergeArgs {
+    /// Wheels of one release, each for other processors; they are read and never changed
+    #[arg(required = true, num_args = 2.., value_name = "WHEEL")]
+    pub wheels: Vec<PathBuf>,
+    /// Where the merged wheel goes; made when it is not there
+    #[arg(short, long, value_name = "DIR", default_value = "wheelhouse")]
+    pub wheel_dir: PathBuf,
+    /// Compression of joined members, 0 (stored) to 9; unchanged ones are copied compressed
+    #[arg(short = 'z', long, value_name = "N", default_value_t = 6)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=9))]
+    pub compression_level: u32,
+    /// Make the plan and print it, write nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Worker threads [default: as many as the machine has processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Print one JSON object on stdout
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
@@ -248,6 +276,18 @@ impl RepairArgs {
             dry_run: self.dry_run,
             jobs: jobs(self.jobs),
             taken: BTreeSet::new(),
+        }
+    }
+}
+
+impl MergeArgs {
+    /// The engine's options for a merge.
+    pub fn options(&self) -> MergeOptions {
+        MergeOptions {
+            wheel_dir: self.wheel_dir.clone(),
+            compression_level: self.compression_level,
+            dry_run: self.dry_run,
+            jobs: jobs(self.jobs),
         }
     }
 }

@@ -7,7 +7,7 @@ mod values;
 
 pub use backend::{backend_values, with_backends};
 pub use cli::{
-    BackendsArgs, Cli, Command, CompletionsArgs, MangleArgs, RepairArgs, SearchArgs, ShowArgs, TerminalArgs,
+    BackendsArgs, Cli, Command, CompletionsArgs, MangleArgs, MergeArgs, RepairArgs, SearchArgs, ShowArgs, TerminalArgs,
     TreeArgs, jobs,
 };
 pub use outputs::{BundleArgs, BundleSettings, CargoArgs, EditableArgs, ModeArg};

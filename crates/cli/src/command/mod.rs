@@ -6,6 +6,7 @@ mod bundle;
 mod cargo;
 mod completions;
 mod editable;
+mod merge;
 mod repair;
 mod show;
 mod tree;
@@ -15,6 +16,7 @@ pub use bundle::bundle;
 pub use cargo::cargo;
 pub use completions::completions;
 pub use editable::editable;
+pub use merge::merge;
 pub use repair::repair;
 pub use show::show;
 pub use tree::tree;
@@ -133,6 +135,7 @@ mod tests {
         let failed = [json!(failed(None)), json!(failed(Some("dist".into())))];
         assert_eq!(problems("bundle", &[&[json!(samples::bundle())], &failed[..]].concat()), "");
         assert_eq!(problems("editable", &[&[json!(samples::editable())], &failed[1..]].concat()), "");
+        assert_eq!(problems("merge", &[&[json!(samples::merge())], &failed[..]].concat()), "");
         assert!(problems("show", &[json!(samples::repair())]).contains("'files' is a required property"));
     }
 }

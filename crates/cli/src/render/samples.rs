@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use spokeshave_core::pipeline::{
     AuditReport, BundleReport, BundledReport, CarriedReport, EditableReport, FileReport, FileRole, LeftAlone,
-    Mode, Moved, NeedReport, Outcome, Refusal, RepairReport, Sizes,
+    MergeReport, Mode, Moved, NeedReport, Outcome, PartialReport, Refusal, RepairReport, Sizes,
 };
 use spokeshave_core::staging::Hold;
 use spokeshave_core::{Fact, Missing, Obstacle, Tried};
@@ -194,5 +194,29 @@ pub fn editable() -> EditableReport {
         linked_paths: vec!["/opt/ext/lib".into(), "/opt/more".into()],
         patched: true,
         warnings: vec!["not in the text".into()],
+    }
+}
+
+pub fn merge() -> MergeReport {
+    let partial = |path: &str, inputs: &[usize], binary| PartialReport {
+        path: path.into(),
+        inputs: inputs.to_vec(),
+        binary,
+    };
+    MergeReport {
+        inputs: ["x86_64", "arm64"]
+            .map(|arch| format!("demo-1.0-cp39-abi3-macosx_11_0_{arch}.whl").into())
+            .into(),
+        output: PathBuf::from("dist/demo-1.0-cp39-abi3-macosx_11_0_universal2.whl"),
+        dry_run: false,
+        backend: "macho",
+        tags: vec!["macosx_11_0_universal2".into()],
+        joined: vec!["demo/_a.so".into(), "demo/_b.so".into()],
+        partial: vec![
+            partial("demo.dylibs/liba-01234567.dylib", &[0], true),
+            partial("demo/readme.txt", &[0, 1], false),
+        ],
+        warnings: vec!["not in the text".into()],
+        size: 4_900_000,
     }
 }

@@ -7,6 +7,7 @@ mod editable;
 mod elect;
 mod guard;
 mod kept;
+mod merge;
 mod origins;
 mod outputs;
 mod package;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Event, EventSink, Options, Repairer, Result};
 
+pub use merge::{MergeOptions, MergeReport, PartialReport};
 pub use outputs::{BundleOptions, BundleReport, BundledReport, EditableReport, Mode, Origin};
 pub use report::{
     AuditReport, CarriedReport, FileReport, FileRole, LeftAlone, Moved, NeedReport, Outcome, Refusal,
@@ -88,6 +90,18 @@ impl Engine<'_> {
     /// When the origin is damaged or changes meanwhile, or the output can't be written. The origin is never changed.
     pub fn editable(&self, origin: &Origin, output: &Path) -> Result<EditableReport> {
         self.told(&[&origin.path], || editable::editable(self, origin, output))
+    }
+
+    /// Merges wheels of one release that are for different machines into one wheel for all of them.
+    ///
+    /// Binaries that differ are joined, what is the same stays, and so does what only some of the wheels have: a library
+    /// that is carried for one machine has another name than that for the next.
+    ///
+    /// # Errors
+    /// When files that are no binaries differ (all are named), the binaries of the platform can't be joined, the wheels
+    /// don't belong together, or as for a repair. No partial output is left.
+    pub fn merge(&self, inputs: &[&Path], options: &MergeOptions) -> Result<MergeReport> {
+        self.told(inputs, || merge::merge_wheels(self, inputs, options))
     }
 
     /// Audits a wheel, a plain binary or a directory of binaries; writes nothing.

@@ -8,9 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::PackageOwner;
+use super::existing::Existing;
 use super::purl::{project_name, purl};
-use super::{PackageOwner, SBOM_FILE};
-use crate::{Error, PackagePath, Result};
+use crate::{PackagePath, Result};
+
+/// The property that has the sha256 of the bytes in the package.
+pub(super) const CARRIED_SHA256: &str = "spokeshave:carried:sha256";
 
 /// What the document describes.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +96,7 @@ pub struct Carried<'a> {
 
 /// The document, as JSON text; a function of its arguments and nothing else.
 ///
-/// `owners` tells the package that a host path belongs to. `existing` is the [`SBOM_FILE`] that a wheel has
+/// `owners` tells the package that a host path belongs to. `existing` is the [`SBOM_FILE`](super::SBOM_FILE) that a wheel has
 /// already: what it lists is kept.
 ///
 /// # Errors
@@ -104,9 +108,6 @@ pub fn build(
     existing: Option<&[u8]>,
 ) -> Result<Vec<u8>> {
     let existing = existing.map(Existing::parse).transpose()?.unwrap_or_default();
-    let component = described.component();
-    let root = component.bom_ref.clone().unwrap_or_default();
-
     let mut components = existing.components;
     let mut needs = existing.needs;
     let mut carried_refs = needs.remove(&existing.root).unwrap_or_default();
@@ -118,8 +119,18 @@ pub fn build(
         needs.insert(bom_ref.clone(), refs);
         carried_refs.insert(bom_ref);
     }
-    needs.insert(root, carried_refs);
+    text(described, components, needs, carried_refs)
+}
 
+/// The text of a document: what is carried and needs what, and which of it the whole needs.
+pub(super) fn text(
+    described: &Described<'_>,
+    components: BTreeMap<String, Value>,
+    mut needs: BTreeMap<String, BTreeSet<String>>,
+    carried_refs: BTreeSet<String>,
+) -> Result<Vec<u8>> {
+    let component = described.component();
+    needs.insert(component.bom_ref.clone().unwrap_or_default(), carried_refs);
     let mut document = Document {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
         bom_format: "CycloneDX",
@@ -153,7 +164,7 @@ pub fn build(
 fn carried_component(lib: &Carried<'_>, owner: Option<PackageOwner>) -> Value {
     let mut properties = Vec::new();
     if let Some(sha256) = &lib.carried_sha256 {
-        properties.push(Property::new("spokeshave:carried:sha256", hex(sha256)));
+        properties.push(Property::new(CARRIED_SHA256, hex(sha256)));
     }
     let mut version = lib.version.clone();
     let (mut purl, mut licenses) = (None, Vec::new());
@@ -180,49 +191,6 @@ fn carried_component(lib: &Carried<'_>, owner: Option<PackageOwner>) -> Value {
     };
     // A struct of text fields always becomes a value.
     serde_json::to_value(component).unwrap_or_default()
-}
-
-/// What a document that is there already lists.
-#[derive(Default)]
-struct Existing {
-    /// The `bom-ref` of the wheel.
-    root: String,
-    components: BTreeMap<String, Value>,
-    needs: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl Existing {
-    fn parse(bytes: &[u8]) -> Result<Self> {
-        let refused = |why: String| {
-            Error::new(why)
-                .at(SBOM_FILE)
-                .hint("the wheel's bill of materials is damaged; build the wheel again or use --no-sbom")
-        };
-        let document: Value =
-            serde_json::from_slice(bytes).map_err(|error| refused(format!("not JSON: {error}")))?;
-        if document["bomFormat"] != "CycloneDX" {
-            return Err(refused("not a CycloneDX document".to_owned()).into());
-        }
-        let list = |key: &str| document[key].as_array().cloned().unwrap_or_default();
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let mut existing = Existing {
-            root: text(&document["metadata"]["component"]["bom-ref"]).unwrap_or_default(),
-            ..Existing::default()
-        };
-        for component in list("components") {
-            if component.is_object() {
-                let key = text(&component["bom-ref"]).unwrap_or_else(|| component.to_string());
-                existing.components.insert(key, component);
-            }
-        }
-        for dependency in list("dependencies") {
-            if let Some(bom_ref) = text(&dependency["ref"]) {
-                let refs = dependency["dependsOn"].as_array().into_iter().flatten().filter_map(text);
-                existing.needs.entry(bom_ref).or_default().extend(refs);
-            }
-        }
-        Ok(existing)
-    }
 }
 
 /// A UUID of version 8 (RFC 9562 §5.8) made of the content's sha256.
@@ -254,7 +222,7 @@ fn rfc3339(seconds: u64) -> Option<String> {
     None
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -8,6 +8,7 @@ mod database;
 mod distro;
 mod document;
 mod dpkg;
+mod existing;
 mod owner;
 mod purl;
 mod rpm;
@@ -15,6 +16,7 @@ mod rpm;
 mod tests;
 
 pub use document::{Carried, Described, WheelId, build};
+pub use existing::merge;
 pub use owner::{PackageDb, PackageOwner};
 
 /// The document's place below a wheel's `.dist-info` directory.

@@ -94,6 +94,22 @@ impl Archive {
         inflate::whole(member, packed).map_err(|error| self.locate(member, error))
     }
 
+    /// Whether a member has the contents of one of another wheel. Nothing is inflated where the compressed bytes or the
+    /// checksums tell.
+    ///
+    /// # Errors
+    /// When one of them can't be inflated.
+    pub fn same_contents(&self, index: usize, other: &Archive, other_index: usize) -> Result<bool> {
+        let ((own, packed), (theirs, other_packed)) = (self.packed(index)?, other.packed(other_index)?);
+        if (own.size, own.crc32) != (theirs.size, theirs.crc32) {
+            return Ok(false);
+        }
+        if own.method == theirs.method && packed == other_packed {
+            return Ok(true);
+        }
+        Ok(self.read(index)? == other.read(other_index)?)
+    }
+
     /// Where a symbolic link in the wheel leads; `None` when that is outside of it.
     ///
     /// # Errors
