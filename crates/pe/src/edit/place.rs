@@ -185,8 +185,8 @@ impl Room {
 /// Whether another section lies over the pages of `section`.
 fn covers(other: &Section, section: &Section) -> bool {
     let pages = |section: &Section| {
-        let Range { start, end } = section.addresses();
-        start..end.next_multiple_of(PAGE)
+        let start = u64::from(section.virtual_address);
+        start..start + section.memory_size().next_multiple_of(PAGE)
     };
     overlap(&pages(other), &pages(section))
 }
