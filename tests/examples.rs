@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spokeshave_testkit::{Bench, Outcome, Venv, Wheel, python};
+use spokeshave_testkit::{Bench, Macho, Outcome, Venv, Wheel, python};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -22,7 +22,8 @@ fn repaired(bench: &Bench, root: &Path, text: &str) -> Vec<Wheel> {
     let out = bench.path("out");
     command.current_dir(root).args(command_in(text)).arg("-w").arg(&out);
     let outcome = Outcome::of(&mut command).exits(0);
-    for name in ["libgreet.so.1", "libtext.so.2", "manylinux2014_x86_64", "manylinux2014_aarch64"] {
+    let names = ["libgreet.so.1", "libtext.so.2", "manylinux2014_x86_64", "manylinux2014_aarch64"];
+    for name in names.into_iter().chain(["libgreet.1.dylib", "libtext.2.dylib", "macosx_11_0_arm64"]) {
         assert!(outcome.stdout.contains(name), "it says what it did: {outcome:?}");
     }
     let mut wheels: Vec<PathBuf> =
@@ -32,13 +33,23 @@ fn repaired(bench: &Bench, root: &Path, text: &str) -> Vec<Wheel> {
 }
 
 fn check(wheels: &[Wheel]) {
-    let [arm, intel] = wheels else { panic!("not two wheels") };
+    let [mac, arm, intel] = wheels else { panic!("not three wheels") };
     for (wheel, arch) in [(arm, "aarch64"), (intel, "x86_64")] {
         wheel.check();
         assert_eq!(wheel.platforms(), [format!("manylinux2014_{arch}"), format!("manylinux_2_17_{arch}")]);
         wheel.find("demo.libs/libgreet-", ".so.1");
         wheel.find("demo.libs/libtext-", ".so.2");
     }
+    mac.check();
+    assert_eq!(mac.platforms(), ["macosx_11_0_arm64"]);
+    let greet = mac.find("demo.dylibs/libgreet.1-", ".dylib");
+    let slice = |name: &str| Macho::of(&mac.member(name)).slices.remove(0);
+    let module = slice("demo/_greeting.abi3.so");
+    assert!(module.names().contains(&format!("@loader_path/../{greet}").as_str()), "{module:?}");
+    assert!(module.rpaths.is_empty() && module.signature.is_some_and(|signature| signature.flags == 2));
+    let text = mac.find("demo.dylibs/libtext.2-", ".dylib").replace("demo.dylibs/", "@loader_path/");
+    assert!(slice(&greet).names().contains(&text.as_str()));
+
     let venv = Venv::new();
     venv.install(&intel.path);
     let said = venv.run("import demo; print(demo.greet('you'))");
@@ -60,8 +71,14 @@ fn the_examples_can_be_built_again() {
     let copy = bench.path("copy/examples");
     spokeshave_testkit::run("cp", [Path::new("-r"), &root().join("examples"), &copy]);
     let built = |file: &str| fs_err::read(copy.join("lib").join(file)).unwrap();
-    let libs =
-        ["x86_64/libgreet.so.1", "x86_64/libtext.so.2", "aarch64/libgreet.so.1", "aarch64/libtext.so.2"];
+    let libs = [
+        "x86_64/libgreet.so.1",
+        "x86_64/libtext.so.2",
+        "aarch64/libgreet.so.1",
+        "aarch64/libtext.so.2",
+        "macos/libgreet.1.dylib",
+        "macos/libtext.2.dylib",
+    ];
     let before = libs.map(built);
     Outcome::of(Command::new(copy.join("build.sh")).env("PYTHON", python())).exits(0);
     assert!(before == libs.map(built), "the libraries are not what their sources say");
