@@ -163,7 +163,9 @@ impl Delivered {
     /// Drops what was held, with the bundle that stood there before; what could not be dropped is a warning.
     pub fn finalize(mut self) -> Vec<String> {
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(self.origins.iter().filter_map(|origin| origin.guard.release()));
+        // What a state of another path to the inode still needs stays until that goes.
+        let guards = self.origins.drain(..).filter_map(|origin| Arc::into_inner(origin.guard));
+        warnings.extend(guards.filter_map(|guard| guard.release()));
         if let Some(old) = self.old.take() {
             let path = old.path().display().to_string();
             let failed = |error| format!("{path}: the earlier bundle can't be removed: {error}");
@@ -206,10 +208,16 @@ impl Origin {
             Some(bytes) => tree.write(at, bytes, self.mode())?,
             None => {
                 let path = tree.reserve(at)?;
-                self.put(&path).map_err(|error| tree.failed(at, &error))?;
+                self.put(&path).or_else(|error| self.blame(|| tree.failed(at, &error)))?;
             }
         }
         Ok(Placed(self))
+    }
+
+    /// Why the bytes could not be copied: what was cut short since it was staged is the origin's affair.
+    fn blame(&self, failed: impl FnOnce() -> anyhow::Error) -> Result<()> {
+        self.check("since it was staged")?;
+        Err(failed())
     }
 
     /// Makes the new file `path` with the bytes as they were staged. A file of our own becomes it, if there is one.
@@ -256,7 +264,7 @@ impl Origin {
                 Some(output) => output,
                 None => {
                     let output = Output::create(target)?;
-                    snapshot.copy_to(output.file()).map_err(cant)?;
+                    snapshot.copy_to(output.file()).or_else(|error| self.blame(|| cant(error)))?;
                     output
                 }
             },

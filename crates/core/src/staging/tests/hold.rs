@@ -140,6 +140,38 @@ fn a_source_that_is_kept_holds_no_lock() {
 }
 
 #[test]
+fn what_another_path_to_the_inode_still_needs_stays() {
+    let place = Place::new();
+    let fs = Arc::new(Faulty::new(WORLD)) as Arc<dyn Fs>;
+    let paths = ["target/app", "target/deps/app"].map(|name| place.path(name));
+    let stage = |paths: &[std::path::PathBuf]| stage_on(&fs, paths, &place.path("out"), &Silent);
+    let [first, second] = <[_; 2]>::try_from(stage(&paths).unwrap()).unwrap();
+    assert_eq!(first.deliver(&place.path("out")).unwrap().finalize(), Vec::<String>::new());
+    assert!(stage(&paths[..1]).is_err(), "it is still locked");
+    assert_eq!(second.deliver(&place.path("other")).unwrap().finalize(), Vec::<String>::new());
+    assert!(stage(&paths[..1]).is_ok());
+}
+
+#[test]
+fn an_origin_that_is_cut_short_is_what_the_error_names() {
+    let place = Place::new();
+    let fs = Arc::new(Faulty::new(WORLD)) as Arc<dyn Fs>;
+    let cut = || {
+        let staged = stage_on(&fs, &[place.path("target/app")], &place.path("dist"), &Silent);
+        let staged = staged.unwrap().pop().unwrap();
+        place.build("target/app", b"as", 0o755);
+        staged
+    };
+    let (in_tree, alone) = (cut(), place.path("out"));
+    let error = in_tree.place(&mut Tree::create(&place.path("dist")).unwrap(), &at("app")).unwrap_err();
+    assert!(error.to_string().ends_with("target/app: changed since it was staged"), "{error}");
+    place.build("target/app", b"as built", 0o755);
+    let error = cut().deliver(&alone).unwrap_err();
+    assert!(error.to_string().ends_with("target/app: changed since it was staged"), "{error}");
+    assert!(!alone.exists());
+}
+
+#[test]
 fn a_copy_is_made_at_a_side_that_is_not_there_yet() {
     for nameless in [true, false] {
         let place = Place::new();
