@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use crate::{Bytes, Location, PackagePath, Result};
+use crate::{Bytes, Error, Location, PackagePath, Result};
 
 /// Where bytes come from; opened only while they are used.
 pub trait ByteSource: Send + Sync {
@@ -33,14 +34,25 @@ pub struct HostFile {
     pub path: PathBuf,
     /// Its size in bytes when it was found.
     pub size: u64,
+    /// When it was written to, as of when it was found; `None` where the host does not tell.
+    pub modified: Option<SystemTime>,
 }
 
 impl ByteSource for HostFile {
     fn size(&self) -> u64 {
         self.size
     }
+    /// Fails when it is no longer what was found: what was audited and what would be patched would be two files.
     fn open(&self) -> Result<Bytes> {
-        Bytes::map(&self.path)
+        let file = fs_err::File::open(&self.path)?;
+        let now = file.metadata()?;
+        if (now.len(), now.modified().ok()) != (self.size, self.modified) {
+            return Err(Error::new("changed since it was found")
+                .at(self.path.display())
+                .hint("let the build or the installation that writes it finish, then run this again")
+                .into());
+        }
+        Bytes::map_file(&file)
     }
 }
 
@@ -96,5 +108,31 @@ impl std::fmt::Debug for Artifact {
             .field("path", &self.path)
             .field("origin", &self.origin)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use crate::{Files, Location};
+
+    #[test]
+    fn a_library_that_changed_since_it_was_found_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("libfoo.so");
+        let write = |bytes: &[u8], second| {
+            fs_err::write(&path, bytes).unwrap();
+            let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
+            file.file().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+        };
+        write(b"as found", 1);
+        let found = Files::new(None).find(&Location::Host(path.clone())).unwrap();
+        assert_eq!(&*found.source.open().unwrap(), b"as found");
+        for (bytes, second) in [(&b"as built"[..], 2), (b"cut", 1)] {
+            write(bytes, second);
+            let error = found.source.open().unwrap_err().to_string();
+            assert!(error.ends_with("libfoo.so: changed since it was found"), "{error}");
+        }
     }
 }

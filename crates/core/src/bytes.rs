@@ -24,14 +24,6 @@ impl Bytes {
     /// instead ([`Bytes::read`]), since a truncated mapping is a fatal signal.
     ///
     /// # Errors
-    /// When the file can't be opened or mapped.
-    pub fn map(path: &Path) -> Result<Self> {
-        Self::map_file(&fs_err::File::open(path)?)
-    }
-
-    /// Maps a file that is open already, under the contract of [`Bytes::map`].
-    ///
-    /// # Errors
     /// When the file can't be mapped.
     pub fn map_file(file: &fs_err::File) -> Result<Self> {
         let failed =

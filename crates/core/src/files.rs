@@ -156,7 +156,11 @@ impl Files {
                 Some(Found {
                     id,
                     real: Location::Host(real.clone()),
-                    source: Arc::new(HostFile { path: real, size: meta.len() }),
+                    source: Arc::new(HostFile {
+                        path: real,
+                        size: meta.len(),
+                        modified: meta.modified().ok(),
+                    }),
                     mode,
                 })
             }

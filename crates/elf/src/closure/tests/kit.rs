@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use spokeshave_core::{
-    Artifact, Context, FactsCache, Files, HostFile, Location, Options, PackagePath, Result, Silent,
+    Artifact, BuildOutput, Context, FactsCache, Files, Location, Options, PackagePath, Result, Silent,
 };
 
 use crate::closure::{Closure, Edge, Node, read_artifacts};
@@ -206,7 +206,7 @@ pub fn artifact(path: &str, origin: Option<PathBuf>) -> Artifact {
         path: PackagePath::new(path.trim_start_matches('/')).unwrap(),
         tree: PackagePath::root(),
         origin,
-        source: Arc::new(HostFile { path: source, size }),
+        source: Arc::new(BuildOutput { path: source, size }),
         mode: 0o755,
         linked_paths: Vec::new(),
     }
