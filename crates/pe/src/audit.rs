@@ -43,7 +43,9 @@ pub fn audit(set: &[Artifact], cx: &Context<'_>) -> Result<Audit> {
     audit.warnings.extend(findings::old_runtime(&closure));
     audit.warnings.extend(findings::lost(&audit));
     if cx.options.backend.flag("ignore-existing") {
-        audit.warnings.push("--ignore-existing changes nothing: what the package has is always used".to_owned());
+        audit
+            .warnings
+            .push("--ignore-existing changes nothing: what the package has is always used".to_owned());
     }
     Ok(audit)
 }

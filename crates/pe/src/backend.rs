@@ -37,12 +37,16 @@ static ABOUT: About = About {
         flag("include-symbols", "Carry the .pdb file beside a library, too"),
         flag("include-imports", "Carry the .lib file beside a library, too"),
         many("namespace-pkg", "PKG", "A namespace package, whose __init__.py is not touched (repeatable)"),
-        flag("custom-patch", "Put the start-up code where `# delvewheel: patch` or `# spokeshave: patch` stands"),
+        flag(
+            "custom-patch",
+            "Put the start-up code where `# delvewheel: patch` or `# spokeshave: patch` stands",
+        ),
     ],
     hash_before: ".dll",
     name_hash: NameHash::Closure,
     folds_case: true,
     strips: false,
+    merge: None,
 };
 
 /// Whether a file of `len` bytes that begins with `head` is a PE file: a DOS header that leads to `PE\0\0`.
@@ -50,7 +54,8 @@ pub(crate) fn recognizes(head: &[u8], len: u64) -> bool {
     if !head.starts_with(b"MZ") {
         return false;
     }
-    let Some(e_lfanew) = head.get(0x3c..0x40).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) else {
+    let Some(e_lfanew) = head.get(0x3c..0x40).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes)
+    else {
         return false;
     };
     let signature = usize::try_from(e_lfanew).ok().and_then(|at| head.get(at..)?.get(..4));

@@ -1,7 +1,6 @@
 //! The PE backend: Windows.
 //!
-//! It registers nothing yet: `spokeshave backends` does not list it, and such wheels are refused with a message that
-//! names the missing backend.
+//! Linking this crate and naming it registers the backend: `use spokeshave_pe as _;`.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
@@ -15,7 +14,10 @@
     )
 )]
 
+mod audit;
+mod backend;
 mod change;
+mod closure;
 mod edit;
 mod facts;
 #[cfg(test)]
@@ -23,6 +25,11 @@ mod fixtures;
 #[doc(hidden)]
 pub mod fuzzing;
 mod image;
+mod plan;
+mod python;
+mod search;
+mod system;
+mod target;
 
 pub use change::Changes;
 pub use facts::{Hybrid, Import, ImportKind, PeFacts, Version};

@@ -48,12 +48,12 @@ pub fn plan(subject: Subject<'_>, kind: &PatchKind<'_>) -> Result<Changes> {
         }
     }
     match imports.first() {
-        Some((old, new)) if detail.verbatim => Err(Error::new(format!(
-            "may not be changed, and asks for {old}, which is carried as {new}"
-        ))
-        .at(subject.path())
-        .hint("keep the name with --no-mangle, or allow the change (--modify-runtime)")
-        .into()),
+        Some((old, new)) if detail.verbatim => {
+            Err(Error::new(format!("may not be changed, and asks for {old}, which is carried as {new}"))
+                .at(subject.path())
+                .hint("keep the name with --no-mangle, or allow the change (--modify-runtime)")
+                .into())
+        }
         _ => Ok(Changes { imports }),
     }
 }
@@ -67,6 +67,8 @@ fn within_reach(subject: Subject<'_>, lib: &GraftedLib, libs_dir: &PackagePath) 
     }
     Err(Error::new(format!("needs {}, which would be carried to {libs_dir}", lib.original))
         .at(subject.path())
-        .hint("Windows looks for DLLs beside the program: leave out --libs-dir and the directory in --include")
+        .hint(
+            "Windows looks for DLLs beside the program: leave out --libs-dir and the directory in --include",
+        )
         .into())
 }

@@ -35,7 +35,8 @@ impl<'a> Search<'a> {
         };
         let here = cfg!(windows) && cx.options.sysroot.is_none();
         let path = variable("PATH").filter(|_| here).map(|value| std::env::split_paths(value).collect());
-        let mut search = Search { cx, path: path.unwrap_or_default(), windows: None, listed: BTreeMap::new() };
+        let mut search =
+            Search { cx, path: path.unwrap_or_default(), windows: None, listed: BTreeMap::new() };
         search.windows = match &cx.options.sysroot {
             Some(root) => search.child(root, "Windows"),
             None => variable("WINDIR").filter(|_| here).map(PathBuf::from),

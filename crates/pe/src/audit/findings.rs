@@ -15,7 +15,8 @@ const V140: u8 = 14;
 /// What was found nowhere, in the order in which it is met.
 pub fn missing(closure: &Closure) -> Vec<Missing> {
     let mut found: Vec<Missing> = Vec::new();
-    let inside = closure.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Artifact(_) | NodeKind::Library));
+    let inside =
+        closure.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Artifact(_) | NodeKind::Library));
     for node in inside {
         for edge in node.needs.iter().filter(|edge| edge.to.is_none() && edge.kind == EdgeKind::Import) {
             let known = found.iter().position(|missing| missing.name.eq_ignore_ascii_case(&edge.name));
@@ -50,7 +51,8 @@ pub fn foreign(audit: &Audit) -> Vec<String> {
 
 /// Each file that is, or will be, a binary of the package and is looked into.
 fn inside(audit: &Audit) -> impl Iterator<Item = (String, &AuditResult, &Detail)> {
-    let artifacts = audit.artifacts.iter().map(|audited| (audited.artifact.path.to_string(), &audited.result));
+    let artifacts =
+        audit.artifacts.iter().map(|audited| (audited.artifact.path.to_string(), &audited.result));
     let libraries = audit.external().map(|(_, lib)| (lib.name.clone(), &lib.result));
     let all = artifacts.chain(libraries).filter(|(_, result)| result.status == Status::Active);
     all.filter_map(|(name, result)| Some((name, result, detail(result).ok()?)))
@@ -59,7 +61,9 @@ fn inside(audit: &Audit) -> impl Iterator<Item = (String, &AuditResult, &Detail)
 /// Files that hold code for two machines: only what both import alike is read, and nothing is changed in them.
 pub fn hybrids(audit: &Audit) -> Vec<String> {
     let hybrids = inside(audit).filter_map(|(name, _, detail)| Some((name, detail.facts.hybrid?)));
-    hybrids.map(|(name, hybrid)| format!("{name} is {}; it and what it imports keep their names", hybrid.name())).collect()
+    hybrids
+        .map(|(name, hybrid)| format!("{name} is {}; it and what it imports keep their names", hybrid.name()))
+        .collect()
 }
 
 /// Microsoft's runtime, older than the toolset that a file was linked with: it may lack functions.

@@ -50,9 +50,8 @@ impl Closure {
     ) -> Result<Closure> {
         let mut builder = Builder::new(set, facts, cx);
         let seeds = set.iter().zip(facts).enumerate();
-        let seeds = seeds.filter(|(_, (artifact, facts))| {
-            target.misfit(facts).is_none() && is_seed(artifact, facts, cx)
-        });
+        let seeds = seeds
+            .filter(|(_, (artifact, facts))| target.misfit(facts).is_none() && is_seed(artifact, facts, cx));
         for (index, _) in seeds {
             builder.reach(index);
         }
@@ -102,7 +101,13 @@ impl<'a> Builder<'a> {
                 source: artifact.source.clone(),
                 mode: artifact.mode,
             };
-            builder.push(NodeKind::Artifact(index), artifact.path.to_string(), location, found, facts.clone());
+            builder.push(
+                NodeKind::Artifact(index),
+                artifact.path.to_string(),
+                location,
+                found,
+                facts.clone(),
+            );
             if facts.inert.is_none() {
                 paths.insert(artifact.path.as_str(), index);
             }
@@ -180,7 +185,8 @@ impl<'a> Builder<'a> {
             let imports = facts.imports.iter().map(|import| (import.name.clone(), EdgeKind::Import));
             // A forwarder names a library without its extension, unless that is another than `.dll`.
             let forwards = facts.forwards.iter().map(|name| (format!("{name}.dll"), EdgeKind::Forward));
-            let forwards = forwards.filter(|(name, _)| !is_api_set(name) && !is_python(name) && !is_windows(name, machine));
+            let forwards = forwards
+                .filter(|(name, _)| !is_api_set(name) && !is_python(name) && !is_windows(name, machine));
             for (name, kind) in imports.chain(forwards) {
                 if !names.iter().any(|(known, _)| known.to_lowercase() == name.to_lowercase()) {
                     names.push((name, kind));

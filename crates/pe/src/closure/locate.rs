@@ -103,7 +103,8 @@ impl Builder<'_> {
         }
         // Only for Windows XP ("Overview of the Concurrency Runtime", Microsoft Learn).
         let importer = self.nodes.get(from)?.location.file_name();
-        let unused = importer.eq_ignore_ascii_case("msvcp140.dll") && name.eq_ignore_ascii_case("concrt140.dll");
+        let unused =
+            importer.eq_ignore_ascii_case("msvcp140.dll") && name.eq_ignore_ascii_case("concrt140.dll");
         unused.then_some("not used since Windows 7")
     }
 
