@@ -1,4 +1,4 @@
-//! The doors: a wheel in and a repaired wheel out, or a report.
+//! The doors: wheels and build outputs in; repaired wheels, bundles, copies or a report out.
 
 mod audit;
 mod bundle;

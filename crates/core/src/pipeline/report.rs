@@ -63,7 +63,7 @@ pub struct Moved {
 /// A binary that stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftAlone {
-    /// Its member.
+    /// Its path in the package.
     pub path: String,
     /// Why: `object file`, `other machine (aarch64)`.
     pub reason: String,
@@ -94,7 +94,7 @@ pub struct CarriedReport {
     pub original: String,
     /// Where it was found.
     pub source: String,
-    /// Where it lies in the wheel.
+    /// Where it lies in the package.
     pub path: String,
     /// Size in bytes before the repair.
     pub size: u64,
