@@ -303,7 +303,30 @@ fn what_can_not_be_bundled() {
         failed.complains(parts);
         assert!(!world.dist().exists(), "{input}");
     }
+    fs_err::copy(&one, world.bench.path("two\nlines")).unwrap();
+    world.bundle(&["two\nlines"]).exits(1).complains(&["two\nlines", "control characters", "hint: "]);
+    let itself = world.bench.spokeshave(["bundle", "-o", &one, &one]).exits(1);
+    itself.complains(&[&one, "is no directory", "hint: "]);
     let missing = world.bench.spokeshave(["bundle", "-o", "dist", &one, &world.binary("two")]).exits(1);
     missing.complains(&["libalpha-1.2.so.3", "one", "two"]);
     assert!(!snapshot(world.bench.dir()).keys().any(|path| path.to_string_lossy().contains(".spokeshave")));
+}
+
+/// A user may have no more threads left, as in a container that counts them.
+#[test]
+fn a_host_that_gives_no_threads() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    // Whoever runs the tests may be root, for whom nothing is counted; nobody must be able to get at everything.
+    let exe = world.bench.path("bin/spokeshave");
+    fs_err::copy(env!("CARGO_BIN_EXE_spokeshave"), &exe).unwrap();
+    let open = |path: &Path| fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    open(world.bench.dir());
+    open(&exe);
+    let mut command = Command::new("prlimit");
+    command.args(["--nproc=1:1", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.arg(&exe).args(["bundle", "--jobs=8", "-o", "dist", "--linked-path", world.libs.dir()]);
+    command.args([world.binary("one"), world.binary("two")]).current_dir(world.bench.dir());
+    Outcome::of(&mut command).exits(0);
+    world.without_libraries(|| assert_eq!(said(&world.dist().join("one")), "42\n"));
 }

@@ -282,6 +282,27 @@ fn a_workspace_with_a_target_and_the_dev_profile_as_cargos_subcommand() {
     assert_eq!(paths, ["app"]);
 }
 
+#[test]
+fn a_program_is_built_once_and_three_editable_copies_are_made() {
+    let world = World::new();
+    let project = world.app();
+    let target = project.path("target");
+    let out = project.path("out");
+    fs_err::create_dir(&out).unwrap();
+    let both = r#""${CARGO:-cargo}" build --release -v && "$0" editable --linked-path "$1" -o out/app target/release/app"#;
+    let command = || {
+        let mut command = Command::new("sh");
+        command.args(["-c", both, env!("CARGO_BIN_EXE_spokeshave"), world.libs.dir()]);
+        project.prepare(&mut command);
+        command
+    };
+    three_times(&world, (&target, &["release/app"]), command, &out, |out| {
+        let Dynamic { rpath, runpath, .. } = Dynamic::of(&out.join("app"));
+        assert_eq!(rpath.or(runpath).as_deref(), Some(world.libs.dir()));
+    });
+    assert_eq!(said(&out.join("app")), "42\n");
+}
+
 /// Cargo's outputs were made without us before, so that our first run has something to spoil.
 #[test]
 fn a_build_that_was_there_before_stays_as_it_is() {
@@ -337,6 +358,18 @@ fn examples_when_they_are_asked_for() {
     let none = world.spokeshave(&project, ["cargo", "-o", "none", "--", "build", "--all-targets"]).exits(1);
     none.complains(&["cargo built nothing to bundle", "hint: ", "cdylib", "--example"]);
     assert!(!project.path("none").exists());
+}
+
+/// What cargo built may have the very name that the bundle would have.
+#[test]
+fn a_program_with_the_name_of_this_one() {
+    let world = World::new();
+    let project = world.project().package("", "spokeshave", "").file("src/main.rs", PLAIN);
+    for _ in 0..2 {
+        world.spokeshave(&project, ["cargo", "--", "build"]).exits(0);
+        assert_eq!(said(&project.path("target/debug/spokeshave-bundle/spokeshave")), "plain\n");
+        assert_eq!(said(&project.path("target/debug/spokeshave")), "plain\n");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct CargoArgs {
     #[arg(required = true, value_name = "CARGO_ARGUMENTS", trailing_var_arg = true)]
     pub arguments: Vec<OsString>,
     /// The directory that the bundle becomes, whole or not at all; one that an earlier bundle made is replaced
-    /// [default: `spokeshave` beside what cargo built]
+    /// [default: `spokeshave` beside what cargo built, or `spokeshave-bundle` where that is a program]
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Name of the whole, after which the directory for the carried libraries is named [default: that of the package]

@@ -27,7 +27,7 @@ pub fn cargo(
         Ok(built) => built,
         Err(error) => return report_failed_output(args.output.as_deref(), &error, json, out),
     };
-    let output = args.output.clone().unwrap_or_else(|| built.beside.join("spokeshave"));
+    let output = args.output.clone().unwrap_or_else(|| built.default_output());
     let delivery = Delivery { settings: &args.settings, backends, given, terminal };
     delivery.run(built.origins, Some(&output), args.dist_name.clone().unwrap_or(built.name), out)
 }
@@ -39,6 +39,15 @@ struct Built {
     beside: PathBuf,
     /// What the whole is called.
     name: String,
+}
+
+impl Built {
+    /// Where the bundle goes when the user does not say: beside the first artifact, where no artifact is.
+    fn default_output(&self) -> PathBuf {
+        let usual = self.beside.join("spokeshave");
+        let taken = self.origins.iter().any(|origin| origin.path == usual);
+        if taken { self.beside.join("spokeshave-bundle") } else { usual }
+    }
 }
 
 fn build(args: &CargoArgs, out: &mut Output) -> Result<Built> {

@@ -20,6 +20,7 @@ const PLAIN: u32 = 0o644;
 
 pub fn bundle(engine: &Engine<'_>, origins: &[Origin], options: &BundleOptions) -> Result<BundleReport> {
     let places = places(origins, &options.artifact_dir)?;
+    refuse_controls(origins)?;
     refuse_origins_within(origins, &options.out)?;
     let artifact = |(origin, place): (&Origin, &PackagePath)| BundledReport {
         origin: origin.path.clone(),
@@ -284,10 +285,27 @@ impl Bundle<'_> {
     }
 }
 
+/// Names of files stand in the bundle's list, one a line, and in search paths.
+fn refuse_controls(origins: &[Origin]) -> Result<()> {
+    let odd = |origin: &&Origin| {
+        origin.path.file_name().is_some_and(|name| name.to_string_lossy().chars().any(char::is_control))
+    };
+    match origins.iter().find(odd) {
+        None => Ok(()),
+        Some(origin) => {
+            Err(Error::new("has control characters in its name, as no file of a bundle may have")
+                .at(origin.path.display())
+                .hint("give it another name")
+                .into())
+        }
+    }
+}
+
 /// A bundle takes the place of an earlier one, and what is in that one goes.
 fn refuse_origins_within(origins: &[Origin], out: &Path) -> Result<()> {
     let Ok(out) = out.canonicalize() else { return Ok(()) };
-    let within = |origin: &&Origin| origin.path.canonicalize().is_ok_and(|real| real.starts_with(&out));
+    let below = |real: PathBuf| real != out && real.starts_with(&out);
+    let within = |origin: &&Origin| origin.path.canonicalize().is_ok_and(below);
     match origins.iter().find(within) {
         None => Ok(()),
         Some(origin) => Err(Error::new("lies in the directory that the bundle is to become")

@@ -245,8 +245,12 @@ impl Parents {
             Ok(()) => self.made.push(dir.to_path_buf()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.make_all(dir.parent().ok_or(error)?)?;
-                self.fs.make_dir(dir, 0o777)?;
-                self.made.push(dir.to_path_buf());
+                match self.fs.make_dir(dir, 0o777) {
+                    Ok(()) => self.made.push(dir.to_path_buf()),
+                    // `new/..` was there as soon as `new` was.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    Err(error) => return Err(error),
+                }
             }
             // What is no directory shows when something is made in it.
             Err(error) => match self.fs.real_path(dir) {

@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use super::{Archive, Entry, Method, Writer};
+use crate::parallel::spawn;
 use crate::{Bytes, Error, Result};
 
 /// A member's contents, ready to be written.
@@ -147,8 +148,12 @@ pub fn write_members(
     }
     let shared = Shared::new(queue, jobs);
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..jobs.min(shared.slots)).map(|_| scope.spawn(|| shared.work(options.level))).collect();
+        let workers = (0..jobs.min(shared.slots)).map(|_| spawn(scope, || shared.work(options.level)));
+        let workers: Vec<_> = workers.map_while(|worker| worker.ok()).collect();
+        if workers.is_empty() && shared.slots > 0 {
+            let error = Error::new("the host gives this process no thread to pack with");
+            return Err(error.hint("end other programs of this user, or raise `ulimit -u`").into());
+        }
         let result = write_in_order(writer, &shared, plan, progress);
         shared.stop();
         // The scope itself waits for the closures only; after a join the threads and what they own are gone.
