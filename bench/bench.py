@@ -1,4 +1,4 @@
-"""Compares spokeshave with auditwheel; see bench/run."""
+"""Compares spokeshave with auditwheel and repairwheel; see bench/run."""
 
 import argparse
 import os
@@ -16,15 +16,35 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 MB = 1e6
 
-# The goals, by the beginning of the wheel's name.
+# The goals, by the beginning of the wheel's name; over all wheels for macOS the geometric mean.
 FASTER = {"GDAL": 10, "pycurl": 20}
 OVER_FLOOR = {"GDAL": 1.5}
+FASTER_ON_MACOS = 15
+
+# The published wheels that tests/macho_published.rs takes apart.
+MACOS = ["numpy", "pillow", "psycopg2_binary", "pyzmq-27", "scipy", "shapely"]
 
 
-def tool(name, out, wheel, jobs):
+def tool(name, out, wheel, jobs, root):
     if name == "spokeshave":
-        return [RELEASE / "spokeshave", "repair", "--jobs", str(jobs), "-w", out, wheel]
-    return [pathlib.Path(sys.executable).parent / "auditwheel", "repair", "-w", out, wheel]
+        sysroot = ["--sysroot", root] if root else []
+        return [RELEASE / "spokeshave", "repair", *sysroot, "--jobs", str(jobs), "-w", out, wheel]
+    program = pathlib.Path(sys.executable).parent / name
+    if name == "repairwheel":
+        return [program, "--no-sys-paths", "-l", root / "opt" / "lib", "-o", out, wheel]
+    return [program, "repair", "-w", out, wheel]
+
+
+def taken_apart(name, scratch):
+    """A published wheel without its carried libraries, and the system root that has them."""
+    tree, root = scratch / "tree", scratch / "root"
+    shutil.copytree(pathlib.Path(os.environ["SPOKESHAVE_TEST_MACOS_WHEELS"]) / name, tree)
+    wheel = scratch / f"{name}.whl"
+    for tool_name, *arguments in (("macho_carry_out.py", tree, root), ("wheeltool.py", "pack", tree, wheel)):
+        command = [sys.executable, ROOT / "tests" / "tools" / tool_name, *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return wheel, root
 
 
 def finished(process):
@@ -95,10 +115,12 @@ def goal(met):
     return "" if met is None else "   goal met" if met else "   GOAL MISSED"
 
 
-def compare(wheel, rounds, jobs, scratch):
+def compare(wheel, rounds, jobs, scratch, root=None):
+    """Measures both programs turn by turn; how many times as long the other one takes."""
     name = wheel.name.split("-")[0]
-    out = {tool_name: scratch / tool_name for tool_name in ("spokeshave", "auditwheel")}
-    command = {n: tool(n, out[n], wheel, jobs) for n in out}
+    ours, theirs = "spokeshave", "repairwheel" if root else "auditwheel"
+    out = {tool_name: scratch / tool_name for tool_name in (ours, theirs)}
+    command = {n: tool(n, out[n], wheel, jobs, root) for n in out}
     for n in out:
         timed(command[n], out[n])
     result = {n: next(out[n].glob("*.whl")) for n in out}
@@ -117,7 +139,6 @@ def compare(wheel, rounds, jobs, scratch):
     peaks = {n: [max(values) for values in zip(*(memory(command[n], out[n]) for _ in range(3)))] for n in out}
 
     median = statistics.median
-    ours, theirs = "spokeshave", "auditwheel"
     print(f"\n{wheel.name}: {len(sizes)} members change, {sum(sizes) / MB:.1f} MB; {jobs} jobs, {rounds} rounds")
     print(f"{'':24}{ours:>12}{theirs:>12}{'ratio':>9}")
 
@@ -125,6 +146,7 @@ def compare(wheel, rounds, jobs, scratch):
         print(f"{label:24}{a:12.3f}{b:12.3f}{b / a:9.2f}  {unit}{goal(met)}")
 
     a, b = median(wall[ours]), median(wall[theirs])
+    ratio = b / a
     row("wall time, median", a, b, "s", b / a >= FASTER[name] if name in FASTER else None)
     print(f"{'  least … most':24}{min(wall[ours]):.3f} … {max(wall[ours]):.3f} | {min(wall[theirs]):.3f} … {max(wall[theirs]):.3f}  s")
     row("CPU time, median", median(cpu[ours]), median(cpu[theirs]), "s")
@@ -138,22 +160,40 @@ def compare(wheel, rounds, jobs, scratch):
     print(f"{'libdeflate 6 alone':24}{b:12.3f}{'':12}{a / b:9.2f}  s; we need that many times as long{goal(met)}")
     if result[ours].name != result[theirs].name:
         print(f"names differ: {result[ours].name}\n              {result[theirs].name}")
+    return ratio
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--macos", action="store_true", help="only the published wheels for macOS")
     parser.add_argument("wheels", nargs="*", type=pathlib.Path)
     given = parser.parse_args()
-    wheels = given.wheels
+    wheels, macos = given.wheels, []
     if not wheels:
         built = pathlib.Path(os.environ["SPOKESHAVE_TEST_WHEELS"]).glob("*.whl")
         wheels = sorted(built, key=lambda wheel: wheel.name.lower())
+        published = pathlib.Path(os.environ["SPOKESHAVE_TEST_MACOS_WHEELS"]).glob("*.whl")
+        macos = sorted(wheel.stem for wheel in published if wheel.name.startswith(tuple(MACOS)))
+        wheels = [] if given.macos else wheels
     for wheel in wheels:
         with tempfile.TemporaryDirectory(prefix="spokeshave-bench-") as scratch:
             compare(wheel, given.rounds, given.jobs, pathlib.Path(scratch))
             sys.stdout.flush()
+    ratios = {}
+    for name in macos:
+        with tempfile.TemporaryDirectory(prefix="spokeshave-bench-") as scratch:
+            scratch = pathlib.Path(scratch)
+            wheel, root = taken_apart(name, scratch)
+            ratios[name] = compare(wheel, given.rounds, given.jobs, scratch, root)
+            sys.stdout.flush()
+    if ratios:
+        mean = statistics.geometric_mean(ratios.values())
+        print(f"\nmacOS, {len(ratios)} wheels: times as fast as repairwheel")
+        for name, ratio in ratios.items():
+            print(f"{ratio:9.2f}  {name}")
+        print(f"{mean:9.2f}  geometric mean{goal(mean >= FASTER_ON_MACOS)}")
 
 
 main()
