@@ -70,10 +70,11 @@ fn mark(line: &[u8]) -> Option<&str> {
     (asks && indent.trim().is_empty()).then_some(indent)
 }
 
-/// The lines with their ends.
+/// The lines with their ends; a byte order mark is no part of the first.
 fn lines(source: &[u8]) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
-    let (mut start, mut at) = (0, 0);
+    let mut start = if source.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut at = start;
     while let Some(byte) = source.get(at) {
         at += 1;
         if *byte == b'\n' || (*byte == b'\r' && source.get(at) != Some(&b'\n')) {
