@@ -14,6 +14,9 @@ fn a_newer_library_raises_the_tag() {
     let input = mac.wheel(EXT, &["@root/opt/liba.dylib"]);
     let wheel = mac.repair(&[], &input);
     assert_eq!(wheel.platforms(), ["macosx_12_0_x86_64"]);
+    let told = "warning: liba.dylib needs macOS 12.3 (x86_64), newer than the package claims";
+    mac.try_repair(&[], &input).exits(0).complains(&[told]);
+    mac.try_repair(&["--no-update-tags"], &input).exits(0).complains(&[told]);
     let outcome = mac.try_repair(&["--plat", "macosx_11_0_x86_64"], &input).exits(1);
     outcome.complains(&[
         "macosx_11_0_x86_64 can't be had",
@@ -57,4 +60,20 @@ fn a_tag_without_a_binary_for_it_goes() {
     mac.try_repair(&[], &input)
         .exits(1)
         .complains(&["the package has no binary for its platform (built for arm64"]);
+}
+
+#[test]
+fn a_platform_of_another_format_is_no_pure_wheel() {
+    let mac = Mac::new("arm64");
+    let input = mac.wheel("int value(int x) { return x; }", &[]);
+    let outcome = mac.try_repair(&["--plat", "manylinux_2_28_aarch64"], &input).exits(1);
+    outcome.complains(&["the wheel is for macosx_11_0_arm64 and has no elf binary", "leave --plat out"]);
+    assert!(!mac.bench.path("out").exists());
+
+    // Built by a tool that knows only its host's name.
+    let tree = spokeshave_testkit::Tree::new("demo-1.0-cp39-abi3-linux_x86_64");
+    mac.build_for("arm64", &tree.path("demo/_ext.so"), "_ext.so", "int value(int x) { return x; }", &[]);
+    let input = tree.pack(mac.bench.dir());
+    mac.try_repair(&["--plat", "macosx_11_0_arm64"], &input).exits(0);
+    Wheel::new(mac.bench.path("out/demo-1.0-cp39-abi3-macosx_11_0_arm64.whl")).check();
 }

@@ -17,8 +17,7 @@ pub fn by_tags(backends: &[Backend], platforms: &[String], plat: Option<&str>) -
     };
     let mut elected: Option<Backend> = None;
     for tag in asked {
-        let answers = |b: &&Backend| b.about().tag_prefixes.iter().any(|prefix| tag.starts_with(prefix));
-        let Some(backend) = backends.iter().copied().find(|b| answers(&b)) else {
+        let Some(backend) = backends.iter().copied().find(|backend| answers(*backend, tag)) else {
             let linked: Vec<&str> = backends.iter().map(|b| b.about().name).collect();
             return Err(Error::new(format!("no backend answers for the platform tag `{tag}`"))
                 .hint(format!("this program has: {}", linked.join(", ")))
@@ -38,6 +37,11 @@ pub fn by_tags(backends: &[Backend], platforms: &[String], plat: Option<&str>) -
         }
     }
     Ok(elected)
+}
+
+/// Whether the platform tag is one of the backend's.
+pub fn answers(backend: Backend, tag: &str) -> bool {
+    backend.about().tag_prefixes.iter().any(|prefix| tag.starts_with(prefix))
 }
 
 /// The backend that recognizes a file of `len` bytes that begins with `head`; of several, the first in `backends`.

@@ -132,7 +132,8 @@ impl WheelPackage {
     /// The members that `backend` recognizes.
     ///
     /// # Errors
-    /// When a member can't be read, or two binaries are installed to one place.
+    /// When a member can't be read, two binaries are installed to one place, or `backend`, which the wheel's tags don't
+    /// name, would leave all of them as they are.
     pub fn binaries(
         &self,
         backend: &'static dyn Repairer,
@@ -165,6 +166,17 @@ impl WheelPackage {
                 linked_paths: Vec::new(),
             });
             found.members.push((index, scheme));
+        }
+        let claims = |tag: &String| tag == "any" || elect::answers(backend, tag);
+        if found.artifacts.is_empty() && !found.others.is_empty() && !self.name.platforms().iter().any(claims)
+        {
+            let claimed = self.name.platforms().join(".");
+            return Err(Error::new(format!(
+                "the wheel is for {claimed} and has no {} binary, which the platform asked for would need",
+                backend.about().name
+            ))
+            .hint("leave --plat out, or name a platform that the wheel is built for")
+            .into());
         }
         Ok(found)
     }

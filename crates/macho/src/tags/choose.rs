@@ -51,26 +51,21 @@ pub fn select(request: &Request<'_>, evidence: &[Evidence]) -> Selection {
         claims(request, evidence, &needed, &mut selection);
     }
     for (machine, version) in needed.iter().filter(|(_, version)| **version != version.in_tags()) {
-        let files: Vec<&str> = evidence
-            .iter()
-            .filter(|e| (e.machine, e.version) == (*machine, *version))
-            .map(|e| e.file.as_str())
-            .collect();
-        selection.warnings.push(format!(
-            "{} needs macOS {version} ({}); tags name no minor version from macOS 11 on",
-            some(&files),
-            machine.name()
-        ));
+        let asking = asking(evidence, *machine, *version);
+        selection.warnings.push(format!("{asking}; tags name no minor version from macOS 11 on"));
     }
     selection
 }
 
-/// The first of some names, and how many more there are.
-fn some(names: &[&str]) -> String {
-    match names {
-        [first, _, rest @ ..] => format!("{first} and {} more", rest.len() + 1),
-        names => names.concat(),
-    }
+/// Which files ask for that macOS: the first, and how many more there are.
+fn asking(evidence: &[Evidence], machine: Machine, version: Version) -> String {
+    let mut files = evidence.iter().filter(|e| (e.machine, e.version) == (machine, version));
+    let first = files.next().map_or("nothing", |e| e.file.as_str());
+    let who = match files.count() {
+        0 => format!("{first} needs"),
+        more => format!("{first} and {more} more need"),
+    };
+    format!("{who} macOS {version} ({})", machine.name())
 }
 
 /// Whether the package earns the tag asked for.
@@ -194,6 +189,11 @@ fn claims(
         add(pack(&here.iter().filter_map(raised).collect()));
         for machine in here.iter().filter(|machine| !holds(machine)) {
             selection.obstacles.extend(obstacles(evidence, *machine, promise(machine)));
+            let Some(version) = needed.get(machine) else { continue };
+            let warning = format!("{}, newer than the package claims", asking(evidence, *machine, *version));
+            if !selection.warnings.contains(&warning) {
+                selection.warnings.push(warning);
+            }
         }
     }
     if !any {
