@@ -311,7 +311,7 @@ fn a_panic_is_an_error_that_names_it() {
         fails(bomb, false, BOTH, &["the hostile backend panicked: boom"]);
     }
     let bomb = || Hostile { when: "libs_dir", ..Hostile::idle() };
-    fails(bomb, false, &[true], &["the hostile backend panicked: no directory for Bundle"]);
+    fails(bomb, false, &[true], &["the hostile backend panicked: no directory"]);
     let bomb = || Hostile {
         when: "note",
         deed: |_| panic!("boom"),
