@@ -22,20 +22,27 @@ pub(super) struct Package {
     pub(super) upstream: String,
     /// Empty when the database has none.
     pub(super) license: String,
+    /// Of a manager that belongs to no distribution: the namespace of its package URLs and their further qualifiers.
+    pub(super) own: Option<(String, Vec<(&'static str, String)>)>,
 }
 
 impl Package {
     /// The package as the public sees it.
     pub(super) fn describe(&self, distro: &Distro) -> PackageOwner {
-        let Package { kind, name, version, epoch, arch, upstream, license } = self;
-        let on = distro.qualifier();
+        let Package { kind, name, version, epoch, arch, upstream, license, own } = self;
+        let (namespace, on) = match own {
+            Some((namespace, _)) => (&**namespace, String::new()),
+            None => (distro.vendor(), distro.qualifier()),
+        };
         let upstream = if upstream == name { "" } else { upstream };
-        let qualifiers = [("arch", &**arch), ("distro", &on), ("epoch", epoch), ("upstream", upstream)];
+        let mut qualifiers =
+            vec![("arch", &**arch), ("distro", &on), ("epoch", epoch), ("upstream", upstream)];
+        qualifiers.extend(own.iter().flat_map(|(_, more)| more).map(|(key, value)| (*key, &**value)));
         PackageOwner {
             name: name.clone(),
             version: if epoch.is_empty() { version.clone() } else { format!("{epoch}:{version}") },
             arch: arch.clone(),
-            purl: purl(kind, distro.vendor(), name, version, &qualifiers),
+            purl: purl(kind, namespace, name, version, &qualifiers),
             license: Some(license.clone()).filter(|text| !text.is_empty()),
         }
     }

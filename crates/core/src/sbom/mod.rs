@@ -4,11 +4,13 @@
 //! sysroot, with no program run.
 
 mod apk;
+mod conda;
 mod database;
 mod distro;
 mod document;
 mod dpkg;
 mod existing;
+mod homebrew;
 mod owner;
 mod purl;
 mod rpm;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::database::Database;
 use super::distro::Distro;
-use super::{apk, dpkg, rpm};
+use super::{apk, conda, dpkg, homebrew, rpm};
 use crate::Files;
 
 /// The package that owns a file.
@@ -23,7 +23,7 @@ pub struct PackageOwner {
     pub license: Option<String>,
 }
 
-/// The package databases below a sysroot: dpkg's, rpm's and apk's. What is read of them is read once, when a
+/// The package databases below a sysroot: dpkg's, rpm's and apk's, conda's environments and Homebrew's Cellars. What is read of them is read once, when a
 /// question needs it.
 pub struct PackageDb {
     files: Files,
@@ -53,7 +53,8 @@ impl PackageDb {
         names.insert(0, real.clone());
         let databases = self.databases.get_or_init(|| {
             let databases = [dpkg::open(&self.files), rpm::read(&self.files), apk::read(&self.files)];
-            databases.into_iter().flatten().collect()
+            let anywhere = [conda::open(&self.files), homebrew::open(&self.files)];
+            databases.into_iter().flatten().chain(anywhere).collect()
         });
         Some(databases.iter().find_map(|db| db.owner(&names))?.describe(&self.distro))
     }

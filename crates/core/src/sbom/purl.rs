@@ -10,7 +10,7 @@ pub(super) fn purl(
     qualifiers: &[(&str, &str)],
 ) -> String {
     let mut text = format!("pkg:{kind}");
-    for part in [namespace, name] {
+    for part in namespace.split('/').chain([name]) {
         if !part.is_empty() {
             text.push('/');
             encode(&mut text, part);

@@ -52,5 +52,6 @@ pub(super) fn read(blob: &[u8], mut file: impl FnMut(&[u8], &[u8])) -> Option<Pa
         arch: text(ARCH),
         upstream: text(SOURCERPM),
         license: text(LICENSE),
+        own: None,
     })
 }
