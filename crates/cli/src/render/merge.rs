@@ -52,9 +52,30 @@ mod tests {
 
     #[test]
     fn merged() {
-        insta::assert_snapshot!(text(&samples::merge(), false), @"");
-        insta::assert_snapshot!(text(&samples::merge(), true), @"");
+        insta::assert_snapshot!(text(&samples::merge(), false), @"
+        demo-1.0-cp39-abi3-macosx_11_0_universal2.whl
+          tag       macosx_11_0_x86_64 + macosx_11_0_arm64 → macosx_11_0_universal2
+          joined    2 binaries
+          as it is  2 files that not all wheels have
+          written   dist/demo-1.0-cp39-abi3-macosx_11_0_universal2.whl (4.9 MB) in 0.12 s
+        ");
+        insta::assert_snapshot!(text(&samples::merge(), true), @"
+        demo-1.0-cp39-abi3-macosx_11_0_universal2.whl
+          tag       macosx_11_0_x86_64 + macosx_11_0_arm64 → macosx_11_0_universal2
+          joined    2 binaries
+            demo/_a.so
+            demo/_b.so
+          as it is  2 files that not all wheels have
+            demo.dylibs/liba-01234567.dylib: macosx_11_0_x86_64
+            demo/readme.txt: macosx_11_0_arm64
+          written   dist/demo-1.0-cp39-abi3-macosx_11_0_universal2.whl (4.9 MB) in 0.12 s
+        ");
         let plain = MergeReport { partial: Vec::new(), dry_run: true, ..samples::merge() };
-        insta::assert_snapshot!(text(&plain, false), @"");
+        insta::assert_snapshot!(text(&plain, false), @"
+        demo-1.0-cp39-abi3-macosx_11_0_universal2.whl
+          tag       macosx_11_0_x86_64 + macosx_11_0_arm64 → macosx_11_0_universal2
+          joined    2 binaries
+          dry run   would write dist/demo-1.0-cp39-abi3-macosx_11_0_universal2.whl
+        ");
     }
 }

@@ -214,7 +214,7 @@ pub fn merge() -> MergeReport {
         joined: vec!["demo/_a.so".into(), "demo/_b.so".into()],
         partial: vec![
             partial("demo.dylibs/liba-01234567.dylib", &[0], true),
-            partial("demo/readme.txt", &[0, 1], false),
+            partial("demo/readme.txt", &[1], false),
         ],
         warnings: vec!["not in the text".into()],
         size: 4_900_000,
