@@ -1,5 +1,6 @@
 //! Binaries to repair, and where their bytes come from.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,7 +28,7 @@ impl ByteSource for Bytes {
     }
 }
 
-/// A library on the host, mapped when opened.
+/// A library on the host: mapped when opened, or read where a build may write to it.
 #[derive(Debug, Clone)]
 pub struct HostFile {
     /// Its real path.
@@ -36,6 +37,8 @@ pub struct HostFile {
     pub size: u64,
     /// When it was written to, as of when it was found; `None` where the host does not tell.
     pub modified: Option<SystemTime>,
+    /// Whether a build may write to it: a mapping that is cut short would be a fatal signal.
+    pub built: bool,
 }
 
 impl ByteSource for HostFile {
@@ -45,14 +48,27 @@ impl ByteSource for HostFile {
     /// Fails when it is no longer what was found: what was audited and what would be patched would be two files.
     fn open(&self) -> Result<Bytes> {
         let file = fs_err::File::open(&self.path)?;
-        let now = file.metadata()?;
-        if (now.len(), now.modified().ok()) != (self.size, self.modified) {
-            return Err(Error::new("changed since it was found")
-                .at(self.path.display())
-                .hint("let the build or the installation that writes it finish, then run this again")
-                .into());
+        self.check(&file)?;
+        if !self.built {
+            return Bytes::map_file(&file);
         }
-        Bytes::map_file(&file)
+        let mut bytes = Vec::new();
+        (&file).take(self.size).read_to_end(&mut bytes)?;
+        self.check(&file)?;
+        Ok(bytes.into())
+    }
+}
+
+impl HostFile {
+    fn check(&self, file: &fs_err::File) -> Result<()> {
+        let now = file.metadata()?;
+        if (now.len(), now.modified().ok()) == (self.size, self.modified) {
+            return Ok(());
+        }
+        Err(Error::new("changed since it was found")
+            .at(self.path.display())
+            .hint("let the build or the installation that writes it finish, then run this again")
+            .into())
     }
 }
 
@@ -127,12 +143,30 @@ mod tests {
             file.file().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).unwrap();
         };
         write(b"as found", 1);
-        let found = Files::new(None).find(&Location::Host(path.clone())).unwrap();
-        assert_eq!(&*found.source.open().unwrap(), b"as found");
+        let mut built = Files::new(None);
+        built.built_in(&[dir.path().to_path_buf()]);
+        let found = [Files::new(None), built].map(|files| files.find(&Location::Host(path.clone())).unwrap());
+        for found in &found {
+            assert_eq!(&*found.source.open().unwrap(), b"as found");
+        }
         for (bytes, second) in [(&b"as built"[..], 2), (b"cut", 1)] {
             write(bytes, second);
-            let error = found.source.open().unwrap_err().to_string();
-            assert!(error.ends_with("libfoo.so: changed since it was found"), "{error}");
+            for found in &found {
+                let error = found.source.open().unwrap_err().to_string();
+                assert!(error.ends_with("libfoo.so: changed since it was found"), "{error}");
+            }
         }
+    }
+
+    #[test]
+    fn bytes_of_a_built_library_outlive_a_build_that_cuts_it_short() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("libfoo.so");
+        fs_err::write(&path, [7; 100_000]).unwrap();
+        let mut files = Files::new(None);
+        files.built_in(&[dir.path().to_path_buf()]);
+        let bytes = files.find(&Location::Host(path.clone())).unwrap().source.open().unwrap();
+        fs_err::write(&path, "").unwrap();
+        assert!(bytes.iter().all(|byte| *byte == 7));
     }
 }

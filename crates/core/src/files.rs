@@ -75,6 +75,7 @@ pub struct Files {
     members: BTreeMap<PackagePath, Member>,
     directories: BTreeSet<PackagePath>,
     sysroot: Option<PathBuf>,
+    built: Vec<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -91,6 +92,16 @@ impl Files {
     /// A view of no package and of the host under `sysroot` (the host itself when `None`).
     pub fn new(sysroot: Option<PathBuf>) -> Self {
         Files { sysroot, ..Files::default() }
+    }
+
+    /// Says that a build may write below these directories, so that what lies there is read and not mapped.
+    pub fn built_in(&mut self, dirs: &[PathBuf]) {
+        for dir in dirs {
+            self.built.extend(dir.canonicalize());
+            self.built.push(dir.clone());
+        }
+        self.built.sort();
+        self.built.dedup();
     }
 
     /// Adds a member of the package with its permission bits, or puts it in the place of the one at that path.
@@ -153,6 +164,7 @@ impl Files {
                 let real = self.real_path(path)?;
                 let meta = fs_err::metadata(&real).ok().filter(|m| m.is_file())?;
                 let (id, mode) = identity(&meta, &real);
+                let built = self.built.iter().any(|dir| path.starts_with(dir) || real.starts_with(dir));
                 Some(Found {
                     id,
                     real: Location::Host(real.clone()),
@@ -160,6 +172,7 @@ impl Files {
                         path: real,
                         size: meta.len(),
                         modified: meta.modified().ok(),
+                        built,
                     }),
                     mode,
                 })

@@ -100,6 +100,7 @@ pub fn groups(
             files: Files::new(engine.options.sysroot.clone()),
         });
         group.files.insert(place.clone(), artifact.source.clone(), mode);
+        group.files.built_in(&origin.linked_paths);
         group.origins.push(index);
         group.artifacts.push(artifact);
     }
