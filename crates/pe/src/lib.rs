@@ -21,6 +21,7 @@ mod closure;
 mod edit;
 mod facts;
 #[cfg(test)]
+#[path = "tests/fixtures.rs"]
 mod fixtures;
 #[doc(hidden)]
 pub mod fuzzing;

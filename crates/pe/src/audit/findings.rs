@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use spokeshave_core::{Audit, AuditResult, Missing, Role, Status, Target};
+use spokeshave_core::{Audit, AuditResult, Library, Missing, Role, Status, Target};
 
 use crate::closure::{Closure, EdgeKind, NodeKind};
-use crate::facts::PeFacts;
+use crate::facts::{Hybrid, PeFacts};
 use crate::plan::{Detail, detail};
 use crate::system::is_runtime;
 
@@ -58,12 +58,14 @@ fn inside(audit: &Audit) -> impl Iterator<Item = (String, &AuditResult, &Detail)
     all.filter_map(|(name, result)| Some((name, result, detail(result).ok()?)))
 }
 
-/// Files that hold code for two machines: only what both import alike is read, and nothing is changed in them.
+/// Carried files that hold code for two machines: only what both import alike is read, and nothing is changed in them.
 pub fn hybrids(audit: &Audit) -> Vec<String> {
-    let hybrids = inside(audit).filter_map(|(name, _, detail)| Some((name, detail.facts.hybrid?)));
-    hybrids
-        .map(|(name, hybrid)| format!("{name} is {}; it and what it imports keep their names", hybrid.name()))
-        .collect()
+    let hybrid = |lib: &Library| Some((lib.name.clone(), detail(&lib.result).ok()?.facts.hybrid?));
+    let hybrids = audit.external().filter_map(|(_, lib)| hybrid(lib));
+    let warning = |(name, hybrid): (String, Hybrid)| {
+        format!("{name} is {}; it and what it imports keep their names", hybrid.name())
+    };
+    hybrids.map(warning).collect()
 }
 
 /// Microsoft's runtime, older than the toolset that a file was linked with: it may lack functions.
