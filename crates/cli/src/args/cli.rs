@@ -123,8 +123,10 @@ pub struct RepairArgs {
 
 /// `spokeshave merge`
 #[derive(Debug, Args)]
-#[command(after_help = "Binaries that differ are joined, with their signatures. What is the same, and what only some of the \
-    wheels have, stays as it is. Other files that differ are an error that names them all.")]
+#[command(
+    after_help = "Binaries that differ are joined, with their signatures. What is the same, and what only some of the \
+    wheels have, stays as it is. Other files that differ are an error that names them all."
+)]
 pub struct MergeArgs {
     /// Wheels of one release, each for other processors; they are read and never changed
     #[arg(required = true, num_args = 2.., value_name = "WHEEL")]
