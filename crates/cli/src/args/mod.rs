@@ -7,8 +7,8 @@ mod values;
 
 pub use backend::{backend_values, with_backends};
 pub use cli::{
-    BackendsArgs, Cli, Command, CompletionsArgs, MangleArgs, MergeArgs, RepairArgs, SearchArgs, ShowArgs, TerminalArgs,
-    TreeArgs, jobs,
+    BackendsArgs, Cli, Command, CompletionsArgs, MangleArgs, MergeArgs, RepairArgs, SearchArgs, ShowArgs,
+    TerminalArgs, TreeArgs, jobs,
 };
 pub use outputs::{BundleArgs, BundleSettings, CargoArgs, EditableArgs, ModeArg};
 pub use values::color_of;
