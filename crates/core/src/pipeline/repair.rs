@@ -70,6 +70,7 @@ pub fn repair_wheel(engine: &Engine<'_>, input: &Path, wheel: &WheelOptions) -> 
         packages: &package.packages(),
         options: &engine.options.backend,
         audit: &audit,
+        files: &package.files,
     };
     work.libs_dir = guarded(backend, |backend| backend.libs_dir(&layout))?;
     let plan = work.plan(engine, audit)?;
